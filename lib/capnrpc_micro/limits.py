@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Layer `message`: every limit of the library, in one place.
+
+A limit protects the heap of a small board: at a limit the peer sees `overloaded`, back-pressure or
+an Abort that names the limit, and everybody else goes on being served.
+"""
+
+
+class Limits:
+    """Limits with defaults for a board with about 200 KB of heap.
+
+    Override by keyword, `Limits(message_words=512)`, or start from `Limits.host()`. All numbers
+    stay below 2**28, so that no computation with them leaves a 31-bit integer.
+    """
+
+    # One message (Cap'n Proto words are 8 bytes).
+    message_words = 2048  # 16 KB: largest message received or sent
+    segments = 64  # of one received message
+    nesting = 64  # pointers deep, as in the C++ implementation
+    traversal_words = 1 << 16  # words followed while reading one message, counted at each pointer
+
+    # One connection.
+    receive_bytes = 2048  # receive buffer; a longer message gets a buffer of its own meanwhile
+    send_bytes = 2048  # first size of each of the two output buffers
+    output_mark = 8192  # output not yet sent, in bytes, above which reading pauses
+    output_bytes = 65536  # output not yet sent, in bytes, above which the connection is aborted
+    stall_ms = 30000  # time a peer may leave our output above its mark
+    questions = 64  # calls we have made and that are not answered
+    answers = 64  # calls of the peer that are not finished
+    exports = 256  # capabilities of ours that the peer refers to
+    imports = 256  # capabilities of the peer that we refer to
+    embargoes = 32  # paths that wait for their Disembargo to come back
+    call_bytes = 32768  # messages of the peer's calls that are kept until they are finished
+
+    # One server.
+    connections = 4
+
+    def __init__(self, **changed):
+        for name in changed:
+            if not hasattr(Limits, name):
+                raise TypeError("Limits: no limit is named " + name)
+            setattr(self, name, changed[name])
+
+    @staticmethod
+    def host(**changed):
+        """Defaults for a host with plenty of memory; messages as long as C++ takes them."""
+        limits = Limits(
+            message_words=8 << 20,
+            segments=512,
+            traversal_words=8 << 20,
+            receive_bytes=65536,
+            send_bytes=65536,
+            output_mark=1 << 20,
+            output_bytes=80 << 20,
+            questions=65536,
+            answers=65536,
+            exports=1 << 20,
+            imports=1 << 20,
+            embargoes=65536,
+            call_bytes=64 << 20,
+            connections=1024,
+        )
+        limits.__init__(**changed)
+        return limits
