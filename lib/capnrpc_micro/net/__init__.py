@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+"""Layer `net`: connections over asyncio streams.
+
+host      what the rpc layer needs of asyncio
+tcp       serving and connecting over TCP
+streams   the pump between a connection and a socket on MicroPython
+protocol  the same on CPython
+"""

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Layer `net`: asyncio as the host of connections (see rpc.connection)."""
+
+import asyncio
+
+from ..words import MICROPYTHON
+
+
+class AsyncioHost:
+    """Runs handlers as asyncio tasks."""
+
+    def __init__(self):
+        self._tasks = set()  # asyncio itself holds tasks only weakly on CPython
+
+    def start(self, coroutine):
+        """Starts a task; returns it."""
+        task = asyncio.create_task(coroutine)
+        if not MICROPYTHON:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return task
+
+    def cancel(self, task):
+        """Cancels a task, unless it is the one that runs: a handler may end its own connection."""
+        if task is not asyncio.current_task():
+            task.cancel()
+
+    def suspend(self, promise):
+        """Waits until a promise is settled."""
+        event = asyncio.Event()
+        promise.then(lambda _: event.set())
+        wait = event.wait()
+        yield from wait if MICROPYTHON else wait.__await__()
+
+    def flush_soon(self, conn):
+        """Messages wait in conn.output()."""
+        conn.link.flush_soon()
+
+
+HOST = AsyncioHost()

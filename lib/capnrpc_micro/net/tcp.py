@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Layer `net`: serving and connecting over TCP."""
+
+from ..limits import Limits
+from ..objects.promise import DISCONNECTED, OVERLOADED, Error
+from ..rpc.connection import Connection, abort_frame
+from ..words import MICROPYTHON
+from .host import HOST
+
+if MICROPYTHON:
+    from . import streams as pump
+else:
+    from . import protocol as pump
+
+
+_LEAVING = 4  # peers that are told at the same time that they are not admitted; others are not
+
+
+def default_limits():
+    """Limits for a board on MicroPython, for a host on CPython."""
+    return Limits() if MICROPYTHON else Limits.host()
+
+
+def only(main):
+    """A `restore` function for a vat that has one object: `main`, a server object or a Client."""
+
+    def restore(id):
+        if main is None:
+            raise Error("this vat has no bootstrap object")
+        if id:
+            raise Error("Unknown persistent service ID")
+        return main
+
+    return restore
+
+
+class Server:
+    """Serves an object to everybody who connects.
+
+    links     the connections, as Links
+    refused   how many were turned away because `limits.connections` were open
+    """
+
+    def __init__(self, restore, limits):
+        self.links = []
+        self.refused = 0
+        self._leaving = 0  # of those refused, how many are still being told
+        self._restore = restore
+        self._limits = limits
+        self._listener = None
+
+    async def start(self, host, port):
+        """Begins to listen. Raises OSError."""
+        self._listener = await pump.start_server(self._accept, host, port, 5)
+
+    def _accept(self, stream):
+        if len(self.links) >= self._limits.connections:
+            self.refused += 1
+            limit = self._limits.connections
+            error = Error("too many connections: the limit is %d" % limit, OVERLOADED)
+            if self._leaving < _LEAVING:
+                self._leaving += 1
+                HOST.start(self._refuse(stream, abort_frame(error)))
+            else:
+                pump.drop(stream)
+            return
+        link = _link(stream, self._restore, self._limits)
+        self.links.append(link)
+        HOST.start(self._forget(link))
+
+    async def _refuse(self, stream, frame):
+        await pump.refuse(stream, frame)
+        self._leaving -= 1
+
+    async def _forget(self, link):
+        await link.closed.wait()
+        self.links.remove(link)
+
+    async def close(self):
+        """Stops listening and ends all connections, telling the peers."""
+        self._listener.close()
+        for link in list(self.links):
+            link.conn.abort(Error("the vat is shut down", DISCONNECTED))
+        for link in list(self.links):
+            await link.closed.wait()
+
+    async def wait_closed(self):
+        """Waits until close() has been called and is done: forever on most boards."""
+        await self._listener.wait_closed()
+
+
+def _link(stream, restore, limits):
+    return pump.run_link(Connection(HOST, limits, restore), stream)
+
+
+async def serve(main, host="0.0.0.0", port=7000, limits=None):
+    """Serves the object `main` (a Server object or a Client) to everybody who connects over TCP.
+
+    Returns a Server; its close() ends it. Raises OSError when it cannot listen.
+    """
+    server = Server(only(main), limits or default_limits())
+    await server.start(host, port)
+    return server
+
+
+class Peer:
+    """A connection to another vat."""
+
+    def __init__(self, link):
+        self._link = link
+
+    def bootstrap(self, interface):
+        """The peer's main object as a Client, usable at once: calls wait for it to arrive."""
+        return self._link.conn.bootstrap(interface)
+
+    @property
+    def error(self):
+        """The Error that ended the connection, or None while it lives."""
+        return self._link.conn.error
+
+    async def close(self):
+        """Ends the connection: calls that wait break with `disconnected`."""
+        self._link.conn.lost("closed")
+        await self._link.closed.wait()
+
+    async def wait_closed(self):
+        """Waits until the connection has ended, whoever ended it."""
+        await self._link.closed.wait()
+
+
+async def connect(host, port=7000, main=None, limits=None):
+    """Connects over TCP. Returns a Peer. Raises OSError.
+
+    main   the object that the peer gets when it asks for ours
+    """
+    stream = await pump.connect(host, port)
+    return Peer(_link(stream, only(main), limits or default_limits()))

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""Layer `objects`: what a program holds of capabilities elsewhere and of calls under way."""
+
+from ..layout import GROUP, INTERFACE, STRUCT, StructReader, struct_at
+
+_NESTING = 64
+
+
+class Client:
+    """A reference to an object of some interface. The interface's methods are its attributes.
+
+    A method takes one argument a parameter, in order or by name, and returns a CallPromise.
+    """
+
+    def __init__(self, hook, interface):
+        self._hook = hook
+        self._interface = interface
+
+    def __getattr__(self, name):
+        interface, ordinal = self._interface.find_(name)
+        return _Method(self._hook, interface, ordinal)
+
+    def as_(self, interface):
+        """The same object seen as another interface. Calls tell whether it has it."""
+        return Client(self._hook, interface)
+
+    def __repr__(self):
+        return "<%s capability>" % self._interface.name_
+
+
+class _Method:
+    def __init__(self, hook, interface, ordinal):
+        self._hook = hook
+        self._interface = interface
+        self._ordinal = ordinal
+
+    def __call__(self, *args, **kwargs):
+        return self._hook.resolved().call(self._interface, self._ordinal, args, kwargs)
+
+
+class CallPromise:
+    """The promise of a call's results.
+
+    Await it for the results, a StructReader. Its attributes are the capabilities that the results
+    will hold, usable at once (promise pipelining); structs between lead there. Cancelling the task
+    that awaits it cancels the call.
+    """
+
+    def __init__(self, call, results):
+        self._call = call
+        self._results = results
+
+    def __iter__(self):
+        promise = self._call.promise
+        try:
+            message = yield from promise
+        except BaseException:
+            if not promise.settled:
+                self._call.cancel()
+            raise
+        return struct_at(message, message.root, _NESTING, self._results)
+
+    __await__ = __iter__
+
+    def __getattr__(self, name):
+        return _pipelined(self._call, self._results, (), name)
+
+    def cancel_(self):
+        """Tells the callee that the results are not wanted any more."""
+        self._call.cancel()
+
+    def then_(self, fn):
+        """Calls fn(promise) when it is settled; see Promise, which has `error` and `value`."""
+        self._call.promise.then(fn)
+
+
+class _Path:
+    """A struct inside results that are not there yet."""
+
+    def __init__(self, call, type, path):
+        self._call = call
+        self._type = type
+        self._path = path
+
+    def __getattr__(self, name):
+        return _pipelined(self._call, self._type, self._path, name)
+
+
+def _pipelined(call, type, path, name):
+    at = type.find_(name)
+    code = type.table_[at + 1]
+    extra = type.table_[at + 2]
+    kind = code & 31
+    if kind == GROUP:
+        return _Path(call, extra, path)
+    path = path + (code >> 5,)
+    if kind == INTERFACE:
+        return Client(call.pipeline(path), extra)
+    if kind == STRUCT:
+        return _Path(call, extra[0] if isinstance(extra, tuple) else extra, path)
+    raise AttributeError("%s is no capability: await the call to read it" % name)
+
+
+def retain(thing):
+    """Keeps a capability beyond the call or the results that it came with. Returns it.
+
+    It lasts until release(thing), or until its connection ends.
+    """
+    thing._hook.retain()
+    return thing
+
+
+def release(thing):
+    """Lets go: of a Client, of results (a StructReader: all capabilities they came with), or of a
+    CallPromise (which is cancelled, or its results released). There is no finalizer on boards.
+    """
+    if isinstance(thing, Client):
+        thing._hook.release()
+    elif isinstance(thing, StructReader):
+        release_caps(thing._m)
+    else:
+        promise = thing._call.promise
+        if promise.settled and promise.value is not None:
+            release_caps(promise.value)
+        else:
+            thing._call.cancel()
+
+
+def release_caps(message):
+    """Drops a message's references to capabilities, once."""
+    caps = message.caps
+    if caps:
+        message.caps = None
+        for hook in caps:
+            if hook is not None:
+                hook.release()

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""Layer `objects`: from a method of a server class to its parameters, and back from its results.
+
+Everything here is worked out once for a class, so that a call costs a few comparisons.
+"""
+
+from ..layout import (
+    ANYPOINTER,
+    DATA,
+    GROUP,
+    INTERFACE,
+    LIST,
+    STRUCT,
+    StructReader,
+    blob,
+    follow,
+    read,
+    struct_at,
+)
+from ..layout_build import fill, new_struct, put_field, put_struct
+
+_NESTING = 64
+_STRUCTURED = (LIST, STRUCT, ANYPOINTER, GROUP)
+_WITH_CAPS = _STRUCTURED + (INTERFACE,)
+
+
+def _plain():
+    pass
+
+
+_FUNCTION = type(_plain)
+_CODE_IS_COROUTINE = 0x80 | 0x20 | 0x200  # CPython: coroutine, generator, asynchronous generator
+
+
+def _is_plain(fn):
+    """Whether calling fn runs it to its end: a `def` without yield."""
+    if type(fn) is not _FUNCTION:
+        return False  # on MicroPython coroutines have a type of their own
+    code = getattr(fn, "__code__", None)
+    return not getattr(code, "co_flags", 0) & _CODE_IS_COROUTINE
+
+
+def _holds(type, kinds):
+    """Whether a struct has a union, or fields of these kinds."""
+    table = type.table_
+    for k in range(1, len(table), 3):
+        if table[k] & 31 in kinds:
+            return True
+    return type.tag_ is not None
+
+
+class Handler:
+    """How one method of a server class is called.
+
+    fn        the function, called as fn(server, *arguments)
+    plain     whether it returns its result; else a coroutine
+    lends     whether arguments are readers, which need the message for as long as they are kept
+    quick     whether it is plain, its parameters and results hold no structs, lists or unions, and
+              its results no capabilities
+    single    whether it has one parameter, whose field is (code, extra)
+    frame     of the Return of a quick one, see rpc.quick
+    """
+
+    def __init__(self, fn, name, params, results, borrows):
+        self.fn = fn
+        self.name = name
+        self.results = results
+        self._params = params
+        self._borrows = borrows
+        self.plain = _is_plain(fn)
+        if borrows and not self.plain:
+            raise TypeError("%s is in borrows_, so it must be a plain def" % name)
+        self.lends = _holds(params, _STRUCTURED)
+        self.quick = self.plain and not self.lends and not _holds(results, _WITH_CAPS)
+        self.frame = None
+        table = params.table_
+        self.single = len(table) == 3 and not borrows
+        if self.single:
+            self.code = table[1]
+            self.extra = table[2]
+
+    def arguments(self, m, p):
+        """The arguments that the parameters struct at pointer p stands for, a sequence.
+
+        One value a field, in order; for a struct with a union, one StructReader.
+        Raises MessageError, UnicodeError.
+        """
+        params = self._params
+        table = params.table_
+        if not table:
+            return ()
+        if params.tag_ is not None:
+            return (struct_at(m, p, _NESTING, params),)
+        tag, t = follow(m, p)
+        h = m.h
+        return self.decode(m, t, 2 * h[2 * tag + 2], h[2 * tag + 3])
+
+    def decode(self, m, t, d, n):
+        """The arguments from the struct at t with d 32-bit words and n pointers."""
+        table = self._params.table_
+        return [
+            self._argument(m, t, d, n, table[k], table[k + 1]) for k in range(1, len(table), 3)
+        ]
+
+    def _argument(self, m, t, d, n, code, extra):
+        if self._borrows and code & 31 == DATA:
+            at = code >> 5
+            view = blob(m, t + d + 2 * at, False) if at < n else None
+            return memoryview(extra or b"") if view is None else view
+        return read(m, t, d, n, _NESTING, code, extra)
+
+
+def handlers_of(server):
+    """The handlers of a server's class: for each of its interfaces the id as four 16-bit halves and
+    a list of Handlers by ordinal (None where the class has no such method), in one flat list.
+    """
+    cls = type(server)
+    known = getattr(cls, "handlers_", None)
+    if known is None or known[0] is not cls:
+        known = cls.handlers_ = (cls, _handlers(cls, server))
+    return known[1]
+
+
+def _handlers(cls, server):
+    if server.interface_ is None:
+        raise TypeError("%s does not derive from an interface's Server" % cls.__name__)
+    found = []
+    for interface in server.interface_.lineage_():
+        id = interface.id_
+        for k in range(0, 8, 2):
+            found.append(id[k] | id[k + 1] << 8)
+        table = interface.table_
+        methods = []
+        for k in range(0, len(table), 3):
+            name = table[k]
+            fn = getattr(cls, name, None) or getattr(cls, name + "_", None)
+            methods.append(
+                fn and Handler(fn, name, table[k + 1], table[k + 2], name in server.borrows_)
+            )
+        found.append(methods)
+    return found
+
+
+def find_handler(handlers, h, at, method):
+    """(Handler, None), or (None, why not).
+
+    h, at   where the interface id stands, four halves
+    method  ordinal
+    """
+    for k in range(0, len(handlers), 5):
+        if (
+            handlers[k] == h[at]
+            and handlers[k + 1] == h[at + 1]
+            and handlers[k + 2] == h[at + 2]
+            and handlers[k + 3] == h[at + 3]
+        ):
+            methods = handlers[k + 4]
+            if method < len(methods) and methods[method] is not None:
+                return methods[method], None
+            return None, "method %d is not implemented" % method
+    return None, "the object does not implement the requested interface"
+
+
+def put_results(m, p, results, value):
+    """Builds what a handler returned as the results struct that pointer p points to.
+
+    The one field's value; for several fields a tuple, a dict or a StructReader; None for defaults;
+    or the results of a call of the same method. Raises TypeError, ValueError.
+    """
+    table = results.table_
+    if value.__class__ is StructReader and value._type is results:
+        put_struct(m, p, results, value)
+    elif not table:
+        if value is not None:
+            raise TypeError("the method has no results, but returned " + value.__class__.__name__)
+    elif len(table) == 3 and results.tag_ is None:
+        t = new_struct(m, p, results.data_, results.pointers_)
+        if value is not None:
+            put_field(m, t, results, 0, value)
+    elif value is None:
+        new_struct(m, p, results.data_, results.pointers_)
+    else:
+        put_struct(m, p, results, value)
+
+
+def put_params(m, p, name, params, args, kwargs):
+    """Builds the parameters struct that pointer p points to from the arguments of a call.
+
+    One positional argument a field in the order of the schema, or by name. Parameters that are one
+    struct with a union take one dict. Raises TypeError, ValueError, AttributeError.
+    """
+    if not params.table_ and not args and not kwargs:
+        return
+    if params.tag_ is not None and len(args) == 1:
+        put_struct(m, p, params, args[0])
+        return
+    if len(args) * 3 > params.union_at_:
+        raise TypeError(
+            "%s takes %d arguments, %d were given" % (name, params.union_at_ // 3, len(args))
+        )
+    t = new_struct(m, p, params.data_, params.pointers_)
+    for k in range(len(args)):
+        put_field(m, t, params, 3 * k, args[k])
+    if kwargs:
+        fill(m, t, params, kwargs)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""Layer `rpc`: the short way for the most frequent message, a Call that can be answered at once.
+
+It does what `answers.receive_call` does, for calls of the usual shape only, and leaves all others
+alone. It is three times as fast because nothing is called that can be written in place, and because
+the Return is a copy of a frame in which only the ids and the values are missing. `make bench` measures
+what it brings; the tests run every scenario with and without it.
+"""
+
+from ..layout import read
+from ..layout_build import fill, new_struct, put_field
+from ..message import Builder
+from ..objects.capability import LocalCap, is_awaitable
+from ..objects.promise import error_from
+from ..words import const
+from .answers import answer_later, send_exception
+from .wire import CALL, RETURN_CONTENT, RETURN_FRAME
+
+# Sizes of structs as they stand in pointers: data words | pointers << 16.
+_MESSAGE = const(1 | 1 << 16)
+_CALL = const(3 | 3 << 16)
+_TARGET = const(1 | 1 << 16)
+_PAYLOAD = const(0 | 2 << 16)
+
+_NESTING = const(64)
+_RESULTS = const(18)  # where the results struct stands in the frame
+_len = len
+
+
+def frame_of(results):
+    """The frame of a Return with results of a type and nothing filled in."""
+    m = Builder(256, 1 << 20)
+    at = m.begin_with(RETURN_FRAME)
+    if results.table_:
+        new_struct(m, at + RETURN_CONTENT, results.data_, results.pointers_)
+    m.end()
+    return bytes(m.b[: 4 * m.hi])
+
+
+def answer(conn, m):
+    """Answers the message m if it is such a call. Returns whether it has; if not, nothing was done.
+
+    Raises nothing that the handler raises: that is sent.
+    """
+    p = m.lo
+    hi = m.hi
+    if hi - p < 26 or m.segments is not None:
+        return False
+    i = m.i
+    h = m.h
+    try:
+        # The Message and the Call stand where every builder puts them: right behind their pointers.
+        if (
+            i[p + 5] != _CALL
+            or i[p + 1] != _MESSAGE
+            or i[p]
+            or i[p + 4]
+            or h[2 * p + 4] != CALL
+            or i[p + 13] != _TARGET
+            or i[p + 15] != _PAYLOAD
+        ):
+            return False
+        v = i[p + 12]
+        a = p + 14 + (v >> 1)  # MessageTarget
+        w = i[p + 14]
+        c = p + 16 + (w >> 1)  # Payload
+        if (v | w) & 3 or a < p or c < p or a + 4 > hi or c + 4 > hi or i[c + 2] or i[c + 3]:
+            return False
+        v = i[c]
+        t = c + 2 + (v >> 1)  # the parameters
+    except OverflowError:
+        return False
+    k = 2 * p + 12
+    d = h[2 * c + 2] << 1
+    n = h[2 * c + 3]
+    a += a
+    if v & 3 or t < p or t + d + n + n > hi or h[a + 1] or h[a + 2] or h[k + 3]:
+        return False
+    question = h[k + 1]
+    if question > 0x3FFF:
+        return False
+    question = question << 16 | h[k]
+    answers = conn.answers
+    if answers and (question in answers or _len(answers) >= conn.limits.answers):
+        return False
+    exports = conn.exports.items
+    export = h[a]
+    if export >= _len(exports):
+        return False
+    hook = exports[export]
+    if hook is None:
+        return False
+    hook = hook.hook
+    if hook.__class__ is not LocalCap or hook.starting:
+        return False
+    handlers = hook.handlers
+    if (
+        h[k + 4] != handlers[0]
+        or h[k + 5] != handlers[1]
+        or h[k + 6] != handlers[2]
+        or h[k + 7] != handlers[3]
+    ):
+        return False
+    handlers = handlers[4]
+    method = h[k + 2]
+    if method >= _len(handlers):
+        return False
+    handler = handlers[method]
+    if handler is None or not handler.quick:
+        return False
+
+    frame = handler.frame
+    results = handler.results
+    if frame is None:
+        frame = handler.frame = frame_of(results)
+    out = conn.out
+    try:
+        if handler.single:
+            value = handler.fn(
+                hook.server, read(m, t, d, n, _NESTING, handler.code, handler.extra)
+            )
+        else:
+            value = handler.fn(hook.server, *handler.decode(m, t, d, n))
+        if is_awaitable(value):
+            answer_later(conn, hook, handler, value, question, None)
+            return True
+        at = out.begin_with(frame)
+        k = 2 * at + 16
+        out.h[k] = question & 0xFFFF
+        out.h[k + 1] = question >> 16
+        if value is not None:
+            if _len(results.table_) == 3:
+                put_field(out, at + _RESULTS, results, 0, value)
+            else:
+                fill(out, at + _RESULTS, results, value)
+        if (out.hi - at) << 2 == _len(frame):
+            out.building = False
+        else:  # Text or Data came behind the struct
+            conn.check_size(out)
+            out.end()
+    except Exception as error:
+        if out.building:
+            out.rollback()
+        send_exception(conn, question, error_from(error))
+    return True
