@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""A board that serves a Thing of schemas/interop.capnp, on MicroPython or CPython.
+
+    interop_board.py listen=127.0.0.1:7000 limits=message_words:512,connections:2
+
+It has a board's limits on both, prints "ready" when it serves, answers each line on its standard
+input with a line that says what is in the tables of all its connections, and ends when that ends.
+"""
+
+import asyncio
+import sys
+
+_FOLDER = __file__.rpartition("/")[0] or "."
+sys.path[:0] = [_FOLDER + "/../lib", _FOLDER + "/schemas"]
+
+import interop_capnp
+
+import capnrpc_micro as capnp
+from capnrpc_micro.objects.promise import Error
+from capnrpc_micro.words import MICROPYTHON
+
+
+class Thing(interop_capnp.Thing.Server):
+    def __init__(self):
+        self._seen = []
+        self._kept = None
+        self._cancelled = 0
+
+    def echo(self, x):
+        self._seen.append(x)
+        return x
+
+    async def later(self, x):
+        self._seen.append(x)
+        await asyncio.sleep(0)
+        return x
+
+    def getSelf(self):
+        return self
+
+    def same(self, thing):
+        return thing
+
+    async def sameLater(self, thing):
+        await asyncio.sleep(0.03)
+        return thing
+
+    async def callMe(self, thing, times):
+        total = 0
+        for k in range(times):
+            total += (await thing.echo(k)).y
+        return total
+
+    def fail(self, kind, reason):
+        raise Error(reason, kind)
+
+    async def wait(self):
+        try:
+            while True:
+                await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            self._cancelled += 1
+            raise
+
+    def cancelled(self):
+        return self._cancelled
+
+    def blob(self, data):
+        return data
+
+    def keep(self, thing):
+        if self._kept is not None:
+            capnp.release(self._kept)
+        self._kept = thing and capnp.retain(thing)
+
+    def callKept(self, x):
+        return self._kept.echo(x)
+
+    def many(self, count):
+        return [Thing() for _ in range(count)]
+
+    def seen(self):
+        seen = self._seen
+        self._seen = []
+        return seen
+
+
+def status(server):
+    """How many entries all tables have, and what is charged for calls."""
+    connections = [link.conn for link in server.links]
+    line = "connections %d" % len(connections)
+    for table in ("questions", "answers", "exports", "imports", "embargoes"):
+        line += " %s %d" % (table, sum([len(getattr(conn, table)) for conn in connections]))
+    return line + " bytes %d" % sum([conn.call_bytes for conn in connections])
+
+
+async def standard_input():
+    if MICROPYTHON:
+        return asyncio.StreamReader(sys.stdin.buffer)
+    stream = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
+    return stream
+
+
+async def main(listen, limits=""):
+    changed = {}
+    for pair in limits.split(",") if limits else ():
+        name, number = pair.split(":")
+        changed[name] = int(number)
+    host, port = listen.split(":")
+    server = await capnp.serve(Thing(), host, int(port), capnp.Limits(**changed))
+    print("ready: serving on", listen, flush=True) if not MICROPYTHON else print("ready")
+    stdin = await standard_input()
+    while await stdin.readline():
+        print(status(server)) if MICROPYTHON else print(status(server), flush=True)
+    await server.close()
+
+
+asyncio.run(main(**dict([option.split("=") for option in sys.argv[1:]])))

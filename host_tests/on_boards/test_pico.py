@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""The library on an emulated Raspberry Pi Pico: the firmware that a real one would be flashed with.
+
+Prints figures, so run it with `-s` (make test-boards does).
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from pico import Pico
+from precompile import LIB, compile_file
+
+ROOT = LIB.parent
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = ROOT / "tools" / "interpreters" / "build.py"
+ECHO = ROOT / "tools" / "bench" / "echo.capnp"
+
+SEQUENTIAL = 50
+PIPELINED = 400
+
+# The fuzz tests of the wire format take minutes on a board; they run on the board-like interpreters.
+TESTS = sorted(
+    path for path in (LIB / "tests").glob("test_*.py") if path.stem not in ("test_fuzz",)
+)
+
+RUN = """
+import gc, sys
+import run
+runner = run.Runner(False)
+runner.module({module!r})
+print("%d passed, %d failed, %d skipped" % tuple(runner.counts))
+"""
+
+
+def firmware(name):
+    """The path of a firmware image."""
+    done = subprocess.run([sys.executable, BUILD, "--print", name], capture_output=True, text=True)
+    if done.returncode:
+        pytest.fail(f"{done.stderr.strip()}: run `make firmware`")
+    return done.stdout.strip()
+
+
+def figure(name, value):
+    print(f"\nfigure {name} {value}")
+
+
+@pytest.fixture(scope="module")
+def pico():
+    """A Pico with the library frozen in."""
+    with Pico(firmware("rp2-ppp-frozen")) as pico:
+        yield pico
+
+
+def copy_to(pico, folder, *sources):
+    """Compiles Python files with their asserts and copies them to the board's flash."""
+    compiled = []
+    for source in sources:
+        compiled.append(folder / f"{source.stem}.mpy")
+        compile_file(source, compiled[-1], level=0)
+    pico.mpremote("fs", "cp", *compiled, ":")
+
+
+def test_boots_to_the_repl_and_imports_the_library():
+    with Pico(firmware("rp2"), realtime=False) as pico:
+        plain = int(pico.exec("import gc; gc.collect(); print(gc.mem_free())"))
+        figure("pico_free_heap_plain", plain)
+    with Pico(firmware("rp2-ppp-frozen"), realtime=False) as pico:
+        assert pico.exec("print(6 * 7)") == "42\n"
+        used = pico.exec(
+            "import asyncio, gc\n"
+            "gc.collect(); before = gc.mem_free()\n"
+            "import capnrpc_micro.net.tcp\n"
+            "gc.collect(); print(before - gc.mem_free())"
+        )
+        figure("pico_heap_bytes_import_frozen", int(used))
+    without = os.path.getsize(pathlib.Path(firmware("rp2-ppp")).with_suffix(".bin"))
+    with_it = os.path.getsize(pathlib.Path(firmware("rp2-ppp-frozen")).with_suffix(".bin"))
+    figure("pico_image_bytes_added", with_it - without)
+
+
+@pytest.mark.parametrize("test", TESTS, ids=lambda path: path.stem)
+def test_library_suite(test, tmp_path):
+    """Through mpremote: copied to flash, imported and run."""
+    with Pico(firmware("rp2-ppp-frozen"), realtime=False) as pico:
+        helpers = [path for path in (LIB / "tests").glob("*.py") if "test" not in path.stem]
+        copy_to(pico, tmp_path, *(path for path in helpers if path.stem != "conftest"), test)
+        output = pico.mpremote("exec", RUN.format(module=test.stem), timeout=600)
+        assert " 0 failed" in output.splitlines()[-1], output
+        assert not output.splitlines()[-1].startswith("0 passed"), output
+        for line in output.splitlines():
+            assert not line.startswith("skipped ") or "needs" in line, line
+
+
+class EchoHost:
+    """pycapnp inside the link's namespace, which stops between its parts."""
+
+    def __init__(self, link):
+        self.process = link.popen(
+            *(sys.executable, HERE / "echo_host.py", link.board_address, ECHO),
+            *(SEQUENTIAL, PIPELINED),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def until(self, name):
+        line = self.process.stdout.readline().strip()
+        assert line == name, f"{line!r} instead of {name!r}: did the host's program fail?"
+
+    def go_on(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def call_it(pico, link, figures):
+    """Serves, calls from the host, and ends the program on the board."""
+    program = pico.start((HERE / "echo_board.py").read_text())
+    program.wait_output("serving")
+    with EchoHost(link) as host:
+        clock = []
+        for part in ("sequential", "pipelined", "done"):
+            host.until(part)
+            clock.append(pico.stats()["emulated_s"])
+            host.go_on()
+        assert host.process.wait() == 0
+    if figures:
+        figure("pico_call_us_emulated", round((clock[1] - clock[0]) / SEQUENTIAL * 1e6))
+        rate = round(PIPELINED / (clock[2] - clock[1]))
+        figure("pico_calls_per_emulated_second", rate)
+    program.interrupt()
+
+
+def test_called_by_pycapnp_over_ppp_and_again_after_a_reset(pico, tmp_path):
+    copy_to(pico, tmp_path, ECHO.with_name("echo_capnp.py"))
+    with pico.ppp() as link:
+        call_it(pico, link, figures=True)
+        pico.reset()
+        link.connect()
+        call_it(pico, link, figures=False)

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+"""The board-like interpreters that `make interpreters` builds."""
+
+import pathlib
+import subprocess
+import sys
+
+PLAIN = ("emu64", "emu64none", "emu32", "emu32none")
+FROZEN = ("emu32frozen", "emu32nonefrozen")  # with the library frozen in
+
+_BUILD = pathlib.Path(__file__).resolve().parents[2] / "tools" / "interpreters" / "build.py"
+
+
+def path_of(name):
+    """The path of an interpreter. Raises LookupError, which says what to do, if it is not built."""
+    done = subprocess.run(
+        [sys.executable, _BUILD, "--print", name], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise LookupError(f"{done.stderr.strip()}: run `make interpreters`")
+    return done.stdout.strip()

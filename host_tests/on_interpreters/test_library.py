@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""The library's tests on board-like interpreters, with the heap that a board has left."""
+
+import subprocess
+
+import pytest
+from interpreters import FROZEN, PLAIN, path_of
+from precompile import LIB
+
+HEAP = "192k"
+TESTS = sorted(path.stem for path in (LIB / "tests").glob("test_*.py"))
+
+# The runner itself is compiled, too: a board has no heap to spare for the compiler.
+RUN = """
+import sys
+sys.path[:0] = {path!r}
+import run
+runner = run.Runner(False)
+runner.module({module!r})
+sys.exit(bool(runner.counts[1] or not runner.counts[0]))
+"""
+
+
+@pytest.mark.parametrize("module", TESTS)
+@pytest.mark.parametrize("name", PLAIN + FROZEN)
+def test_library(compiled, name, module):
+    path = [str(compiled / "tests")]
+    if name in PLAIN:
+        path.append(str(compiled / "lib"))
+    done = subprocess.run(
+        [
+            path_of(name),
+            *("-X", f"heapsize={HEAP}"),
+            *("-c", RUN.format(path=path, module=module)),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " 0 failed" in done.stdout.splitlines()[-1], done.stdout
+    for line in done.stdout.splitlines():
+        if line.startswith("skipped "):
+            # Only values of more than 31 bits may be left out, and only where there are none.
+            assert "needs integers of" in line and "none" in name, line
