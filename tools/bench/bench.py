@@ -20,12 +20,12 @@ ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "bench"
 sys.path[:0] = [str(HERE.parent), str(ROOT / "lib"), str(HERE)]
 
-from echo_capnp import Echo  # noqa: E402
-from micropython import command  # noqa: E402
+from echo_capnp import Echo
+from micropython import command
 
-from capnrpc_micro.message import Builder  # noqa: E402
-from capnrpc_micro.rpc import wire  # noqa: E402
-from capnrpc_micro.words import put_key  # noqa: E402
+from capnrpc_micro.message import Builder
+from capnrpc_micro.rpc import wire
+from capnrpc_micro.words import put_key
 
 WINDOW = 64
 
