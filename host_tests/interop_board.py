@@ -16,7 +16,6 @@ sys.path[:0] = [_FOLDER + "/../lib", _FOLDER + "/schemas"]
 import interop_capnp
 
 import capnrpc_micro as capnp
-from capnrpc_micro.objects.promise import Error
 from capnrpc_micro.words import MICROPYTHON
 
 
@@ -52,7 +51,7 @@ class Thing(interop_capnp.Thing.Server):
         return total
 
     def fail(self, kind, reason):
-        raise Error(reason, kind)
+        raise capnp.Error(reason, kind)
 
     async def wait(self):
         try:
@@ -73,8 +72,8 @@ class Thing(interop_capnp.Thing.Server):
             capnp.release(self._kept)
         self._kept = thing and capnp.retain(thing)
 
-    def callKept(self, x):
-        return self._kept.echo(x)
+    async def callKept(self, x):
+        return (await self._kept.echo(x)).y
 
     def many(self, count):
         return [Thing() for _ in range(count)]
@@ -110,10 +109,10 @@ async def main(listen, limits=""):
         changed[name] = int(number)
     host, port = listen.split(":")
     server = await capnp.serve(Thing(), host, int(port), capnp.Limits(**changed))
-    print("ready: serving on", listen, flush=True) if not MICROPYTHON else print("ready")
+    print("ready: serving on", listen)
     stdin = await standard_input()
     while await stdin.readline():
-        print(status(server)) if MICROPYTHON else print(status(server), flush=True)
+        print(status(server))
     await server.close()
 
 

@@ -256,7 +256,7 @@ def copy_struct(m, p, source, t, d, n):
     does not know are copied as well; capabilities are appended to m.caps.
     """
     new = new_struct(m, p, d >> 1, n)
-    _copy_words(m, new, source, t, d + 2 * n)
+    _copy_words(m, new, source, t, d)
     _copy_pointers(m, source, [new + d, t + d, n, 2, 0])
 
 
@@ -266,7 +266,6 @@ def _copy_into(m, t, type, reader):
     _copy_words(m, t, source, reader._t, min(reader._d, 2 * type.data_))
     n = min(reader._n, type.pointers_)
     t += 2 * type.data_
-    _copy_words(m, t, source, reader._t + reader._d, 2 * n)
     _copy_pointers(m, source, [t, reader._t + reader._d, n, 2, 0])
 
 
@@ -320,7 +319,7 @@ def _copy_object(m, p, source, q, todo):
         charge(source, 1 + d + n)
         new = new_struct(m, p, d, n)
         d += d
-        _copy_words(m, new, source, t, d + 2 * n)
+        _copy_words(m, new, source, t, d)
         todo.extend((new + d, t + d, n, 2, 0))
     elif kind == 1:
         _copy_list(m, p, source, q, todo)

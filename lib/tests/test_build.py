@@ -270,6 +270,16 @@ def test_unnamed_union():
     assert r.which_() == "label" and r.label == "?"
 
 
+def test_a_union_set_again():
+    m = Builder(128, 1024)
+    m.begin()
+    t = new_struct(m, m.lo, SHAPE.data_, SHAPE.pointers_)
+    for name, value in (("size", 5), ("none", None), ("label", "x"), ("size", 6)):
+        fill(m, t, SHAPE, {name: value})
+        r = root(m, SHAPE)
+        assert r.which_() == name and getattr(r, name) == value
+
+
 def test_two_members_of_one_union():
     raises(ValueError, "are in one union", built, SHAPE, {"size": 1, "label": "x"})
     raises(ValueError, "are in one union", built, SHAPE, {"group": {"off": None, "level": 1}})

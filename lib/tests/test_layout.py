@@ -242,7 +242,8 @@ def test_capabilities_that_are_not_there():
 
 
 def test_pointers_that_are_no_capabilities():
-    for pointer in (word(7), word(3, 1), word(3, 0x8000), struct_ptr(0, 0, 0)[:2] + word(1)[:6]):
+    structs = (word(0, 0, 1), word(0, 0, 0, 1), word(0, 1), word(4))
+    for pointer in structs + (word(7), word(3, 1), word(3, 0x8000)):
         m = message(struct_ptr(0, 0, 5) + bytes(32) + pointer)
         m.caps = [Cap("one")]
         r = root(m, ALL)
@@ -375,6 +376,28 @@ def test_shorter_struct_than_our_schema():
 def test_fields_do_not_reach_into_the_pointers():
     r = root(message(struct_ptr(0, 0, 1) + list_ptr(0, 2, 1) + word()), ALL)
     assert (r.flag, r.i8, r.u16, r.i32, r.i64, r.f32) == (False, 0, 0, 0, 0, 0)
+
+
+def test_fields_just_beyond_the_end():
+    for kind, size in (
+        (INT8, 1),
+        (UINT8, 1),
+        (INT16, 2),
+        (UINT16, 2),
+        (INT32, 4),
+        (UINT32, 4),
+        (INT64, 8),
+        (UINT64, 8),
+        (FLOAT32, 4),
+        (FLOAT64, 8),
+    ):
+        for words in ((), (word(1),), (word(1), word(2))):
+            at = 8 * len(words) // size
+            assert field(kind | at << 5, None, *words) == 0
+            more = word(0, 0, 0, 0x4004) if kind == FLOAT64 else word(3)
+            assert field(kind | at << 5, None, *words, more) != 0
+    assert field(BOOL | 64 << 5, None, word()) is False
+    assert field(BOOL | 64 << 5, None, word(), word(1)) is True
 
 
 def test_longer_struct_than_our_schema():

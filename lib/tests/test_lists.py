@@ -194,6 +194,15 @@ def test_numbers_read_as_structs():
     assert [item.t for item in reader(STRUCT, FIRST8, list_ptr(0, 2, 1), word(1))] == ["none"]
 
 
+def test_floats_read_as_structs():
+    short = Struct("F", 1, 0, ("v", FLOAT32, None))
+    long = Struct("D", 1, 0, ("v", FLOAT64, None))
+    (item,) = reader(STRUCT, short, list_ptr(0, 4, 1), word(0, 0xBFC0))
+    assert item.v == -1.5
+    (item,) = reader(STRUCT, long, list_ptr(0, 5, 1), word(0, 0, 0, 0x4004))
+    assert item.v == 2.5
+
+
 def test_numbers_are_not_parts_of_fields():
     # In C++ such a field has its default. No schema that evolved by the rules has one.
     for kind, code in ((FIRST16, 2), (FIRST32, 2), (FIRST32, 3), (FIRST64, 4), (FIRST64, 2)):

@@ -162,6 +162,8 @@ def test_pointers_of_other_kinds():
         refused("where a struct is expected", node, pointer + bytes(8))
     for pointer in (struct_ptr(0, 1, 0), cap_ptr(0), word(7, 0x8000)[:2] + bytes(6)):
         refused("where a list is expected", bytes_at, pointer + bytes(8))
+    for almost_null in (word(0, 0, 1), word(0, 0, 0, 1), word(4)):
+        refused("where a list is expected", bytes_at, almost_null + bytes(8))
     refused("", node, word(0xFFFF, 0xBFFF, 0, 0))
     refused("", bytes_at, word(0xFFFF, 0xBFFF, 0, 0))
 
@@ -194,6 +196,15 @@ def test_double_far_pointer():
         far_ptr(1, 1) + list_ptr(0, 2, 2),
     )
     assert list(bytes_at(*at_root(*segments))) == [1, 2]
+
+
+def test_objects_at_the_start_of_a_segment():
+    m, p = at_root(far_ptr(1, 0, True), far_ptr(2, 0) + struct_ptr(0, 1, 0), word(6))
+    assert node(m, p).value == 6
+    m, p = at_root(far_ptr(1, 0, True), far_ptr(2, 0) + list_ptr(0, 2, 1), word(6))
+    assert list(bytes_at(m, p)) == [6]
+    m, p = at_root(far_ptr(1, 1), word(7) + struct_ptr(-2, 1, 0))
+    assert node(m, p).value == 7
 
 
 def test_pointers_stay_in_their_segment():

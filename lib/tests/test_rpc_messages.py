@@ -552,15 +552,80 @@ def test_unknown_operations_in_a_transform():
     bed.check_empty(thing)
 
 
-def test_a_hold_that_is_finished_with_its_pipelines():
-    """Finish of a call on which others wait: they are answered with its error."""
+def _finished_early():
+    """A call under way and one that waits for its results, of which the first was finished."""
     bed, thing, end, peer, export = _serving()
     peer.call(1, export, HOLD)
     peer.call(2, (1, [0]), ECHO, 1)
     bed.tasks()
     peer.finish(1)
+    peer.nothing()
+    assert thing.calls == [] and end.counts()[1] == 2
+    return bed, thing, end, peer, export
+
+
+def test_finish_of_a_call_that_others_wait_for():
+    """It goes on, for them; then it says that it was cancelled, as nobody wants its results."""
+    bed, thing, end, peer, export = _finished_early()
+    thing.waiting[0].resolve(thing)
+    body = peer.read("return")
+    assert body.answerId == 1 and body.which_() == "canceled"
+    assert peer.read("return").results.content.x == 1
+    peer.release(export)
+    bed.check_empty(thing)
+
+
+def test_finish_of_a_call_that_fails_others():
+    bed, thing, end, peer, export = _finished_early()
+    thing.waiting[0].reject(ValueError("no"))
     assert peer.read("return").which_() == "canceled"
-    assert "cancelled" in peer.exception(2, False)[1]
+    assert "no" in peer.exception(2, False)[1]
     peer.finish(2)
+    peer.release(export)
+    bed.check_empty(thing)
+
+
+def test_finish_of_all_that_waited():
+    """When the last one that waits is finished, too, the first is cancelled."""
+    bed, thing, end, peer, export = _finished_early()
+    peer.finish(2)
+    assert [peer.read("return").answerId for _ in range(2)] == [1, 2]
+    assert thing.calls == ["cancelled"]
+    peer.release(export)
+    bed.check_empty(thing)
+
+
+def test_finish_of_a_call_whose_result_is_a_parameter():
+    """As pycapnp does when a program passes on what it has not waited for."""
+    for kept in (True, False):
+        bed, thing, end, peer, export = _serving()
+        peer.call(1, export, HOLD)
+        peer.call(2, export, HOLD if kept else LATER, 0, [{"receiverAnswer": promised(1, [0])}])
+        bed.tasks()
+        peer.finish(1)
+        if kept:
+            peer.nothing()
+            peer.finish(2)
+        else:
+            assert peer.read("return").answerId == 2
+        for _ in range(2 if kept else 1):
+            assert peer.read("return").which_() == "canceled"
+        assert "cancelled" in thing.calls
+        peer.release(export)
+        bed.check_empty(thing)
+
+
+def test_finish_of_a_call_whose_result_was_exported():
+    """The export of the promise is a reference: with its release the call is cancelled."""
+    bed, thing, end, peer, export = _serving()
+    peer.call(1, export, HOLD)
+    peer.call(2, export, SAME, 0, [{"receiverAnswer": promised(1, [0])}])
+    bed.tasks()
+    promise = peer.read("return").results.capTable[0].senderPromise
+    peer.finish(2, False)
+    peer.finish(1)
+    peer.nothing()
+    peer.release(promise)
+    assert peer.read("return").which_() == "canceled" and thing.calls == ["cancelled"]
     peer.release(export)
     bed.check_empty(thing)

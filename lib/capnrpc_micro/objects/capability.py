@@ -104,6 +104,10 @@ class PromiseCap(Cap):
         request.waiting = self
         self._queue.append(request)
 
+    def waits(self):
+        """Whether calls wait for it."""
+        return bool(self._queue)
+
     def withdraw(self, request):
         """A request that waits here was cancelled."""
         self._queue.remove(request)
@@ -136,6 +140,22 @@ class PromiseCap(Cap):
             fn(self)
         if not self.refs:
             self.dropped()  # nobody waited for it
+
+
+class _Result(PromiseCap):
+    """A capability in the results of a call that has not returned."""
+
+    def __init__(self, call):
+        PromiseCap.__init__(self, call.host)
+        self._call = call
+
+    def release(self):
+        PromiseCap.release(self)
+        self._call.unwanted()
+
+    def withdraw(self, request):
+        PromiseCap.withdraw(self, request)
+        self._call.unwanted()
 
 
 class LocalCap(Cap):
@@ -315,6 +335,9 @@ class Request:
             self.promise.reject(error)
             self._end()
 
+    def unwanted(self):
+        """Less waits for its results than before. The caller knows: it keeps the promise."""
+
     def _end(self):
         """The call is over: its parameters' capabilities go."""
         self.task = self.onward = None
@@ -332,7 +355,7 @@ class Request:
             self.promise.then(self._resolve_pipelines)
         hook = pipelines.get(path)
         if hook is None:
-            hook = pipelines[path] = PromiseCap(self.host).retain()
+            hook = pipelines[path] = _Result(self).retain()
         return hook
 
     def _result(self, path):

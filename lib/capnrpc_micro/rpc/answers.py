@@ -40,6 +40,7 @@ from .wire import (
     KEEP_RESULT_CAPS,
     NO_FINISH_NEEDED,
     RECEIVER_LOOPBACK,
+    RESULTS_SENT_ELSEWHERE,
     RETURN,
     RETURN_CAPS,
     RETURN_CONTENT,
@@ -47,6 +48,7 @@ from .wire import (
     RETURN_FLAGS,
     RETURN_FRAME,
     RETURN_TAG,
+    YOURSELF,
     begin,
     body,
     put_exception,
@@ -58,6 +60,8 @@ class Answer(Request):
 
     key       its question id, a table key
     exports   ids of what its results sent, to be released when Finish says so
+    taker     None; False for a call whose results the peer wants to stay here (sendResultsTo
+              .yourself); the Question of ours that they are for, once the peer has named it
     """
 
     def __init__(self, conn, key, id, method):
@@ -65,6 +69,7 @@ class Answer(Request):
         self.conn = conn
         self.key = key
         self.exports = ()
+        self.taker = None
         self._finished = False
         self._bytes = 0
         conn.answers[key] = self
@@ -97,6 +102,8 @@ class Answer(Request):
     def returned(self, results, value):
         if self.promise.settled:
             return
+        if self._finished or self.taker is not None:
+            return Request.returned(self, results, value)
         try:
             kept = _send_results(self.conn, self.key, results, value)
         except Exception as error:
@@ -108,6 +115,24 @@ class Answer(Request):
     def respond(self, message):
         if self.promise.settled:
             release_caps(message)
+            return
+        conn = self.conn
+        if self._finished:  # only for those who need its results here
+            _forget(conn, self.key)
+            send_canceled(conn, self.key)
+            self.promise.resolve(message)
+            self._end()
+            self.promise.then(_release_results)
+            return
+        if self.taker is not None:
+            if conn.call_bytes + len(message.b) > conn.limits.call_bytes:
+                release_caps(message)
+                self.fail(_full())
+                return
+            send_elsewhere(conn, self.key)
+            self._end()
+            conn.call_bytes += len(message.b)
+            self.promise.resolve(message)
             return
         try:
             kept = _send_results(self.conn, self.key, None, message)
@@ -137,6 +162,8 @@ class Answer(Request):
             if self._finished:
                 _forget(conn, self.key)
                 send_canceled(conn, self.key)
+            elif self.taker is not None:
+                send_elsewhere(conn, self.key)
             else:
                 send_exception(conn, self.key, error, KEEP_PARAM_CAPS)
         self.promise.reject(error)
@@ -151,6 +178,14 @@ class Answer(Request):
             self.drop()
         else:
             self._finished = True
+            self.unwanted()
+
+    def unwanted(self):
+        """Cancels it if it is finished and nothing here needs its results."""
+        if self._finished and not self.taker:
+            for hook in (self.pipelines or {}).values():
+                if hook.refs > 1 or hook.waits():
+                    return
             self.cancel()
 
     def drop(self):
@@ -159,6 +194,10 @@ class Answer(Request):
         if message is not None:
             self.conn.call_bytes -= len(message.b)
             release_caps(message)
+
+
+def _release_results(promise):
+    release_caps(promise.value)
 
 
 def _forget(conn, key):
@@ -199,7 +238,7 @@ def _keep_results(conn, m, at):
     if conn.error is not None:
         raise conn.error  # the handler has ended its own connection
     if conn.call_bytes + 4 * (m.hi - m.lo) > conn.limits.call_bytes:
-        raise Error("calls that are not finished fill the memory", OVERLOADED)
+        raise _full()
     m.h[2 * (at + BODY) + RETURN_FLAGS] = KEEP_PARAM_CAPS
     message = m.copy()
     exports = put_captable(conn, m, at + RETURN_CAPS)
@@ -238,6 +277,20 @@ def send_canceled(conn, key):
         conn.sent()
 
 
+def send_elsewhere(conn, key):
+    """Sends the Return of a call whose results, or whose error, stay here until its Finish."""
+    try:
+        _begin_plain_return(conn.out, key, RESULTS_SENT_ELSEWHERE, KEEP_PARAM_CAPS)
+    except (MessageError, MemoryError) as failure:
+        conn.fail_output(failure)
+    else:
+        conn.sent()
+
+
+def _full():
+    return Error("calls that are not finished fill the memory", OVERLOADED)
+
+
 def _begin_plain_return(m, key, which, flags):
     t = begin(m, RETURN, RETURN_DATA, 1)
     put_key(m.h, 2 * t, key)
@@ -254,7 +307,8 @@ def receive_call(conn, m, p):
     question = key(h, k)
     if question in conn.answers:
         raise ProtocolError("Call with a question id that is in use")
-    if h[k + CALL_SEND_TO]:
+    elsewhere = h[k + CALL_SEND_TO]
+    if elsewhere > YOURSELF:
         return False
     hook = message_target(conn, m, q).resolved()
     tag, c = follow(m, q + 2)  # the Payload: content, capTable
@@ -265,11 +319,17 @@ def receive_call(conn, m, p):
         try:
             caps = import_caps(conn, m, root + 2)
         except Error as error:
-            send_exception(conn, question, error)
+            _refuse(conn, question, elsewhere, error)
             return True
     if len(conn.answers) >= conn.limits.answers:
-        send_exception(conn, question, Error("too many calls are under way", OVERLOADED))
+        _refuse(conn, question, elsewhere, Error("too many calls are under way", OVERLOADED))
         _release(caps)
+        return True
+    if elsewhere:
+        answer = _keep(conn, m, k, root, caps, question)
+        if answer is not None:
+            answer.taker = False
+            hook.send(answer)
         return True
     if hook.__class__ is LocalCap and not hook.starting:
         handler, why = find_handler(hook.handlers, h, k + CALL_INTERFACE, h[k + CALL_METHOD])
@@ -292,11 +352,24 @@ def receive_call(conn, m, p):
     return True
 
 
+def _refuse(conn, question, elsewhere, error):
+    """Answers a call with an Error without keeping it. Where the results are to stay here, the
+    error has to; peers make such calls only for calls of ours."""
+    if not elsewhere:
+        send_exception(conn, question, error)
+    elif len(conn.answers) < 2 * conn.limits.answers:
+        answer = Answer(conn, question, None, 0)
+        answer.taker = False
+        answer.fail(error)
+    else:
+        raise ProtocolError(error.reason)
+
+
 def _keep(conn, m, k, root, caps, question):
     """The Answer of a call that is not answered at once; None if it was refused as overloaded."""
     end = m.segments[-1] if m.segments else m.hi
     if conn.call_bytes + 4 * (end - m.lo) > conn.limits.call_bytes:
-        send_exception(conn, question, Error("calls under way fill the memory", OVERLOADED))
+        _refuse(conn, question, m.h[k + CALL_SEND_TO], _full())
         _release(caps)
         return None
     h = m.h

@@ -47,9 +47,11 @@ from .wire import (
     RETURN_DATA,
     RETURN_FLAGS,
     RETURN_TAG,
+    RETURN_TAKE,
     SENDER_HOSTED,
     SENDER_LOOPBACK,
     SENDER_PROMISE,
+    TAKE_FROM_OTHER_QUESTION,
     begin,
     body,
 )
@@ -65,6 +67,7 @@ class Question:
         self.exports = ()  # sent in its parameters
         self.finished = False
         self._pipelines = None
+        self._source = None  # the Answer whose results it will have
 
     def pipeline(self, path):
         """A hook for the capability at a path of pointer indexes in the results."""
@@ -84,10 +87,44 @@ class Question:
     def cancel(self):
         """The results are not wanted any more: sends Finish, once."""
         if not self.promise.settled:
+            conn = self.conn
+            source = self._source
             self.finished = True
-            if self.conn.error is None:
-                send_finish(self.conn, self.id, NO_WORKAROUND)
+            if conn.error is None:
+                send_finish(conn, self.id, NO_WORKAROUND)
             self.fail(Error("the call was cancelled"))
+            if source is not None:  # its Return has come
+                self._source = None
+                if conn.error is None:
+                    conn.questions.remove(self.id)
+                source.taker = False
+                source.unwanted()
+
+    def take(self, answer):
+        """Its results will be those of a call that the peer has made to us, on its behalf."""
+        self._source = answer
+        answer.taker = self
+        answer.promise.then(self._taken)
+
+    def _taken(self, promise):
+        conn = self.conn
+        if self._source is None or conn.error is not None:
+            return
+        self._source = None
+        if promise.error is not None:
+            self.fail(promise.error)
+        else:
+            message = promise.value.copy()
+            message.root = promise.value.root
+            for hook in message.caps or ():
+                if hook is not None:
+                    hook.retain()
+            message.caps = message.caps and list(message.caps)
+            self.returned(message)
+        self.finished = True
+        # Only now: calls pipelined on it have gone the way through the peer until here.
+        send_finish(conn, self.id, KEEP_RESULT_CAPS | NO_WORKAROUND)
+        conn.questions.remove(self.id)
 
     def fail(self, error):
         """Breaks its promise and all pipelines on it."""
@@ -291,6 +328,11 @@ def receive_return(conn, m, p):
     if exports and not flags & KEEP_PARAM_CAPS:
         question.exports = ()
         release_exports(conn, exports)
+    if which == TAKE_FROM_OTHER_QUESTION and not question.finished:
+        answer = conn.answers.get(key(h, k + RETURN_TAKE))
+        if answer is not None and answer.taker is False:
+            question.take(answer)
+            return
     if not question.finished:
         error = None
         if which == RESULTS:

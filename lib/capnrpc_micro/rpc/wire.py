@@ -27,6 +27,7 @@ CALL_POINTERS = const(3)
 CALL_METHOD = const(2)
 CALL_SEND_TO = const(3)
 CALL_INTERFACE = const(4)
+YOURSELF = const(1)  # of sendResultsTo
 # MessageTarget: importedCap half 0, tag half 2; pointer promisedAnswer.
 TARGET_TAG = const(2)
 IMPORTED_CAP = const(0)
@@ -45,6 +46,7 @@ THIRD_PARTY_HOSTED = const(5)
 RETURN_DATA = const(2)
 RETURN_FLAGS = const(2)
 RETURN_TAG = const(3)
+RETURN_TAKE = const(4)
 KEEP_PARAM_CAPS = const(1)  # releaseParamCaps is true by default, so its bit says false
 NO_FINISH_NEEDED = const(2)
 RESULTS = const(0)
