@@ -9,18 +9,21 @@ from interop import HERE, INTERPRETERS, start
 
 SCENARIOS = re.findall(
     r"^    (\w+),$",
-    (HERE / "interop_client.py").read_text().partition("SCENARIOS = (")[2].partition("\n)")[0],
+    (HERE / "interop_client_board.py")
+    .read_text()
+    .partition("SCENARIOS = (")[2]
+    .partition("\n)")[0],
     re.M,
 )
 
 
 @pytest.fixture(scope="module", params=INTERPRETERS)
 def output(request):
-    """What interop_client.py prints."""
+    """What interop_client_board.py prints."""
     port = free_port()
     with start("cpython", "interop_pycapnp.py", f"listen=127.0.0.1:{port}"):
         client = start(
-            request.param, "interop_client.py", f"connect=127.0.0.1:{port}", ready="done"
+            request.param, "interop_client_board.py", f"connect=127.0.0.1:{port}", ready="done"
         )
         client.stop()
         return client.printed

@@ -129,7 +129,8 @@ def test_cancellation(board):
                 await task
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(wait(), 0.01)
-        while (await thing.cancelled()).count < before + 4:
+        # The last one may have been cancelled before its handler had begun.
+        while (await thing.cancelled()).count < before + 3:
             pass
 
     board.run(scenario)

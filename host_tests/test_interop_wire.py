@@ -2,6 +2,7 @@
 """The numbers in rpc/wire.py are those of rpc.capnp, as pycapnp's reflection reports them."""
 
 import pathlib
+import struct
 
 import capnp
 import pytest
@@ -167,6 +168,11 @@ def test_sizes():
     assert (node.dataWordCount, node.pointerCount) == (wire.RETURN_DATA, 1)
 
 
+def _ended(frame):
+    """The frame with its header filled in."""
+    return struct.pack("<II", 0, len(frame) // 8 - 1) + frame[8:]
+
+
 def test_frames_are_messages():
     """pycapnp reads the frames that are copied for the frequent messages."""
     for frame, kind in (
@@ -175,11 +181,11 @@ def test_frames_are_messages():
         (wire.FINISH_FRAME, "finish"),
         (wire.RELEASE_FRAME, "release"),
     ):
-        with rpc.Message.from_bytes(frame) as message:
+        with rpc.Message.from_bytes(_ended(frame)) as message:
             assert message.which() == kind
-    with rpc.Message.from_bytes(wire.RETURN_FRAME) as message:
+    with rpc.Message.from_bytes(_ended(wire.RETURN_FRAME)) as message:
         body = getattr(message, "return")
         assert body.which() == "results"
         assert not body.releaseParamCaps and body.noFinishNeeded
-    with rpc.Message.from_bytes(wire.CALL_FRAME) as message:
+    with rpc.Message.from_bytes(_ended(wire.CALL_FRAME)) as message:
         assert message.call.sendResultsTo.which() == "caller"

@@ -8,12 +8,12 @@ __version__ = "0.1.0"
 
 _ATTRIBUTES = {
     "Client": "objects.client",
+    "DISCONNECTED": "objects.promise",
     "Error": "objects.promise",
     "FAILED": "objects.promise",
-    "OVERLOADED": "objects.promise",
-    "DISCONNECTED": "objects.promise",
-    "UNIMPLEMENTED": "objects.promise",
     "Limits": "limits",
+    "OVERLOADED": "objects.promise",
+    "UNIMPLEMENTED": "objects.promise",
     "connect": "net.tcp",
     "release": "objects.client",
     "retain": "objects.client",
@@ -23,8 +23,13 @@ _ATTRIBUTES = {
 
 def __getattr__(name):
     where = _ATTRIBUTES.get(name)
-    if where is None:
-        raise AttributeError("module capnrpc_micro has no attribute " + name)
-    module = __import__(__name__ + "." + where, None, None, (name,))
-    value = globals()[name] = getattr(module, name)
-    return value
+    if where is not None:
+        module = __import__(__name__ + "." + where, None, None, (name,))
+        value = globals()[name] = getattr(module, name)
+        return value
+    if not name.startswith("_"):
+        try:  # MicroPython's `from package import module` asks here before it looks for a module
+            return __import__(__name__ + "." + name, None, None, (name,))
+        except ImportError:
+            pass  # there is none: an attribute is missing
+    raise AttributeError("module capnrpc_micro has no attribute " + name)

@@ -23,7 +23,7 @@ class Limits:
     receive_bytes = 2048  # receive buffer; a longer message gets a buffer of its own meanwhile
     send_bytes = 2048  # first size of each of the two output buffers
     output_mark = 8192  # output not yet sent, in bytes, above which reading pauses
-    output_bytes = 65536  # output not yet sent, in bytes, above which the connection is aborted
+    output_bytes = 32768  # output not yet sent, in bytes, above which the connection is aborted
     stall_ms = 30000  # time a peer may leave our output above its mark
     questions = 64  # calls we have made and that are not answered
     answers = 64  # calls of the peer that are not finished

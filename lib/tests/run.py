@@ -25,6 +25,12 @@ def skip(reason):
     raise Skip(reason)
 
 
+def power(bits):
+    """2 ** bits, worked out when it runs: a constant of more than 31 bits in a compiled module
+    could not be loaded where there are no big integers."""
+    return 1 << bits
+
+
 def needs_big_integers(bits=32):
     """Skips the test where the interpreter has no integers of this many bits."""
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Layer `layout`: every kind of field from words made by hand; defaults, evolution, unions."""
 
-from run import needs_big_integers, needs_micropython
+from run import needs_big_integers, needs_micropython, power
 from wirekit import (
     ALL,
     COLOR,
@@ -84,7 +84,7 @@ def test_words():
     assert r.i32 == -1
     assert r.u32 == (0x3FFF << 16 | 0xFFFF)
     r = whole(word(), word(0, 0xC000))
-    assert r.i32 == -0x4000 << 16
+    assert r.i32 == -0x4000 * power(16)
 
 
 def test_words_of_32_bits():
@@ -98,7 +98,7 @@ def test_long_words_with_small_values():
     r = whole(word(), word(), word(0xFFFE, 0xFFFF, 0xFFFF, 0xFFFF), word(5))
     assert r.i64 == -2 and r.u64 == 5
     r = whole(word(), word(), word(0, 0xC000, 0xFFFF, 0xFFFF), word(0xFFFF, 0x3FFF))
-    assert r.i64 == -0x4000 << 16
+    assert r.i64 == -0x4000 * power(16)
     assert r.u64 == (0x3FFF << 16 | 0xFFFF)
 
 
@@ -107,9 +107,9 @@ def test_long_words_of_64_bits():
     r = whole(word(), word(), word(0, 0, 0, 0x8000), word(0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF))
     assert r.i64 == -(big // 2) and r.u64 == big - 1
     r = whole(word(), word(), word(0, 0, 1, 0), word(0, 0, 0, 0x8000))
-    assert r.i64 == 1 << 32 and r.u64 == big // 2
+    assert r.i64 == power(32) and r.u64 == big // 2
     r = whole(word(), word(), word(0, 0xBFFF, 0xFFFF, 0xFFFF))
-    assert r.i64 == -0x4001 << 16
+    assert r.i64 == -0x4001 * power(16)
 
 
 def test_values_beyond_the_interpreter_overflow():
@@ -296,18 +296,18 @@ def test_float_default_whose_difference_is_a_signalling_nan():
 def test_defaults_of_more_than_31_bits():
     big = needs_big_integers(64)
     cases = (
-        (INT32, b"\xff\xff\xff\x7f", (1 << 31) - 1),
-        (INT32, b"\0\0\0\x80", -(1 << 31)),
-        (UINT32, b"\xff\xff\xff\xff", (1 << 32) - 1),
+        (INT32, b"\xff\xff\xff\x7f", power(31) - 1),
+        (INT32, b"\0\0\0\x80", -power(31)),
+        (UINT32, b"\xff\xff\xff\xff", power(32) - 1),
         (INT64, b"\0\0\0\0\0\0\0\x80", -(big >> 1)),
-        (INT64, b"\0\0\0\0\1\0\0\0", 1 << 32),
+        (INT64, b"\0\0\0\0\1\0\0\0", power(32)),
         (UINT64, b"\xff\xff\xff\xff\xff\xff\xff\xff", big - 1),
     )
     for kind, extra, value in cases:
         assert field(kind, extra, word()) == value
         assert field(kind, extra) == value
         assert field(kind, extra, word(1)) == value ^ 1
-    assert field(INT32, b"\xff\xff\xff\x7f", word(0xFFFF, 0xFFFF)) == -(1 << 31)
+    assert field(INT32, b"\xff\xff\xff\x7f", word(0xFFFF, 0xFFFF)) == -power(31)
     assert field(INT32, b"\0\0\0\x80", word(0, 0x8000)) == 0
     assert field(UINT64, b"\xff" * 8, word(0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF)) == 0
 

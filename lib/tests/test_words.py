@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Layer `words`: the three views of one buffer, and table keys."""
 
-from run import needs_big_integers, needs_micropython
+from run import needs_big_integers, needs_micropython, power
 
 from capnrpc_micro.words import clear, key, new_views, put_key, views
 
@@ -25,7 +25,7 @@ def test_words_are_signed():
     i, h, _ = new_views(8)
     h[0] = 0
     h[1] = 0xC000
-    assert i[0] == -1 << 30
+    assert i[0] == -power(29) - power(29)
     h[1] = 0x3FFF
     h[0] = 0xFFFF
     assert i[0] == (1 << 29) - 1 + (1 << 29)
@@ -37,14 +37,14 @@ def test_words_outside_31_bits():
     h[1] = 0x8000
     assert i[0] == -big
     h[1] = 0x7FFF
-    assert i[0] == (0x7FFF << 16)
+    assert i[0] == 0x7FFF * power(16)
 
 
 def test_words_outside_31_bits_overflow_without_big_integers():
     i, h, _ = new_views(8)
     h[1] = 0x8000
     try:
-        assert i[0] < -1 << 30
+        assert i[0] < -power(29) - power(29)
     except OverflowError:
         pass
 

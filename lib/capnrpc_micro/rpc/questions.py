@@ -67,7 +67,7 @@ class Question:
         self.exports = ()  # sent in its parameters
         self.finished = False
         self._pipelines = None
-        self._source = None  # the Answer whose results it will have
+        self.source = None  # the Answer whose results it will have
 
     def pipeline(self, path):
         """A hook for the capability at a path of pointer indexes in the results."""
@@ -88,13 +88,13 @@ class Question:
         """The results are not wanted any more: sends Finish, once."""
         if not self.promise.settled:
             conn = self.conn
-            source = self._source
+            source = self.source
             self.finished = True
             if conn.error is None:
                 send_finish(conn, self.id, NO_WORKAROUND)
             self.fail(Error("the call was cancelled"))
             if source is not None:  # its Return has come
-                self._source = None
+                self.source = None
                 if conn.error is None:
                     conn.questions.remove(self.id)
                 source.taker = False
@@ -102,20 +102,20 @@ class Question:
 
     def take(self, answer):
         """Its results will be those of a call that the peer has made to us, on its behalf."""
-        self._source = answer
+        self.source = answer
         answer.taker = self
         answer.promise.then(self._taken)
 
     def _taken(self, promise):
         conn = self.conn
-        if self._source is None or conn.error is not None:
+        if self.source is None or conn.error is not None:
             return
-        self._source = None
+        self.source = None
         if promise.error is not None:
             self.fail(promise.error)
         else:
             message = promise.value.copy()
-            message.root = promise.value.root
+            message.root = promise.value.root - promise.value.lo
             for hook in message.caps or ():
                 if hook is not None:
                     hook.retain()
@@ -318,7 +318,7 @@ def receive_return(conn, m, p):
     k = 2 * t
     id = key(h, k)
     question = conn.questions.get(id)
-    if question is None:
+    if question is None or question.source is not None:
         raise ProtocolError("Return for a question that was not asked")
     flags = h[k + RETURN_FLAGS]
     which = h[k + RETURN_TAG]
