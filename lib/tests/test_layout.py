@@ -90,8 +90,8 @@ def test_words():
 def test_words_of_32_bits():
     needs_big_integers(32)
     r = whole(word(), word(0, 0x8000, 0xFFFF, 0xFFFF))
-    assert r.i32 == -0x8000 << 16
-    assert r.u32 == (0xFFFF << 16 | 0xFFFF)
+    assert r.i32 == -0x8000 * power(16)
+    assert r.u32 == power(32) - 1
 
 
 def test_long_words_with_small_values():

@@ -9,7 +9,7 @@ from ..layout import capability, follow
 from ..message import Builder, MessageError
 from .client import CallPromise, Client, release, release_caps
 from .dispatch import find_handler, handlers_of, put_params, put_results
-from .promise import UNIMPLEMENTED, Error, Promise, error_from
+from .promise import UNIMPLEMENTED, Error, Promise, error_from, hold_turns, resume_turns
 
 _REQUEST_BYTES = 64
 
@@ -226,12 +226,12 @@ class LocalCap(Cap):
                 self.server, *handler.arguments(request.message, request.message.root)
             )
         except Exception as error:
-            request.fail(error_from(error))
+            _tell(request.fail, error_from(error))
             return
         if is_awaitable(value):
             await _finish(value, handler, request)
         else:
-            request.returned(handler.results, value)
+            _tell(request.returned, handler.results, value)
 
 
 class Forwarded:
@@ -254,14 +254,23 @@ async def _finish(value, handler, request):
     try:
         value = await value
     except Exception as error:
-        request.fail(error_from(error))
+        _tell(request.fail, error_from(error))
     except BaseException:  # cancelled: by the caller, who is told nothing more, or by the program
-        request.fail(Error("the call was cancelled"))
+        _tell(request.fail, Error("the call was cancelled"))
         raise
     else:
-        request.returned(handler.results, value)
+        _tell(request.returned, handler.results, value)
         if type(promise) is CallPromise:
             release(promise)  # its results' capabilities have been passed on
+
+
+def _tell(fn, *arguments):
+    """Calls fn. What that sets in motion runs from here when it has returned, with less stack."""
+    before = hold_turns()
+    try:
+        fn(*arguments)
+    finally:
+        resume_turns(before)
 
 
 async def _example():
