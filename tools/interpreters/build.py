@@ -97,6 +97,8 @@ TARGETS = {
         _interpreter("emu64none", "64-bit, no big integers"),
         _interpreter("emu32", "32-bit as a board: 31-bit small integers, single floats"),
         _interpreter("emu32none", "32-bit, no big integers"),
+        _interpreter("emu64frozen", "emu64 with our library frozen in", "emu64"),
+        _interpreter("emu64nonefrozen", "emu64none with our library frozen in", "emu64none"),
         _interpreter("emu32frozen", "emu32 with our library frozen in", "emu32"),
         _interpreter("emu32nonefrozen", "emu32none with our library frozen in", "emu32none"),
         _firmware("rp2", "RPI_PICO as upstream defines it"),
