@@ -17,6 +17,7 @@ ROOT = LIB.parent
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = ROOT / "tools" / "interpreters" / "build.py"
 ECHO = ROOT / "tools" / "bench" / "echo.capnp"
+NETWORK = LIB / "capnrpc_micro" / "device" / "network.capnp"
 
 SEQUENTIAL = 50
 PIPELINED = 400
@@ -99,7 +100,7 @@ class EchoHost:
 
     def __init__(self, link):
         self.process = link.popen(
-            *(sys.executable, HERE / "echo_host.py", link.board_address, ECHO),
+            *(sys.executable, HERE / "echo_host.py", link.board_address, ECHO, NETWORK),
             *(SEQUENTIAL, PIPELINED),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -130,7 +131,7 @@ def call_it(pico, link, figures):
     program.wait_output("serving")
     with EchoHost(link) as host:
         clock = []
-        for part in ("sequential", "pipelined", "done"):
+        for part in ("sequential", "pipelined", "network", "done"):
             host.until(part)
             clock.append(pico.stats()["emulated_s"])
             host.go_on()
