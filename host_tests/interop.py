@@ -77,6 +77,7 @@ class Bench:
         """Waits until all connections are gone; then nothing of them may be left."""
         self.until("connections 0 ")
         assert self.board.ask("status").endswith(EMPTY)
+        assert "Traceback (most recent call last):" not in self.board.printed, self.board.printed
 
 
 def start_board(interpreter, limits=""):

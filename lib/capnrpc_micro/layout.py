@@ -378,7 +378,13 @@ def _float(b, at, kind, extra):
         at <<= 2
         b = _bytes([b[at + j] ^ extra[j] for j in range(_len(extra))])
         at = 0
-    return _unpack_from(_FORMAT[kind], b, at << 2)[0]
+    at <<= 2
+    value = _unpack_from(_FORMAT[kind], b, at)[0]
+    if kind == FLOAT64 and value * 0 != 0 and b[at + 6] >= 0xF0 and b[at + 7] & 0x7F == 0x7F:
+        # An RP2040 makes an infinity of a NaN of 64 bits.
+        if b[at + 6] != 0xF0 or any(b[at : at + 6]):
+            return value - value
+    return value
 
 
 def _enumerant(v, extra):

@@ -394,7 +394,10 @@ def test_fields_just_beyond_the_end():
         for words in ((), (word(1),), (word(1), word(2))):
             at = 8 * len(words) // size
             assert field(kind | at << 5, None, *words) == 0
-            more = word(0, 0, 0, 0x4004) if kind == FLOAT64 else word(3)
+            more = word(3)
+            if kind in (FLOAT32, FLOAT64):
+                # 2.0 or near: a board's floats may know no denormal numbers
+                more = word(0, 0x4000, 0, 0x4000)
             assert field(kind | at << 5, None, *words, more) != 0
     assert field(BOOL | 64 << 5, None, word()) is False
     assert field(BOOL | 64 << 5, None, word(), word(1)) is True
