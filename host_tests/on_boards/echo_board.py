@@ -7,9 +7,10 @@ Sent to the board's raw REPL by the test, after the program that brings the link
 import asyncio
 import gc
 
+from echo_capnp import Echo
+
 import capnrpc_micro as capnp
 from capnrpc_micro.device.network import Network
-from echo_capnp import Echo
 
 
 class Service(Echo.Server):

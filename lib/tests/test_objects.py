@@ -296,6 +296,9 @@ def test_results_of_another_call_are_passed_on():
         async def bare(self):
             return await self.kept.echo(1)
 
+        def pair(self):
+            return self.kept.self()
+
     bed, thing, client = _local(Onward)
     other = Thing(bed)
     bed.get(client.keep(other))
@@ -303,6 +306,9 @@ def test_results_of_another_call_are_passed_on():
     assert bed.get(client.self().thing.echo(7)).y == 7
     assert bed.error(client.fail(2)).type == DISCONNECTED
     assert bed.error(client.bare()).type == FAILED, "results of another type"
+    refs = other.cap_.refs
+    release(bed.get(client.pair()))  # of another type, too, but with room for the first field
+    assert other.cap_.refs == refs
     results = bed.get(client.self())
     assert hook_of(results.thing, None).server is other
     release(results)

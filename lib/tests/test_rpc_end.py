@@ -252,13 +252,15 @@ def test_the_end_while_a_handler_runs():
             self.conn.abort(Error("over"))
             return self.pause()
 
+    arguments = {"echo": 1, "same": "client"}
     for method in ("echo", "self", "same", "pair"):
         bed = Bed()
         thing = Ends(bed)
         bed.link(None, thing)
         thing.conn = bed.b.conn
         client = bed.a.bootstrap()
-        promise = getattr(client, method)(*([1] if method == "echo" else []))
+        given = [arguments[method]] if method in arguments else []
+        promise = getattr(client, method)(*[client if x == "client" else x for x in given])
         bed.settle()
         bed.a.conn.lost("over")
         assert "over" in bed.error(promise).reason

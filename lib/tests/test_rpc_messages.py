@@ -320,6 +320,23 @@ def test_results_that_cross_a_finish():
     bed.check_empty(thing)
 
 
+def test_the_question_id_of_a_cancelled_call_waits_for_its_return():
+    bed, thing, end, peer, client = _calling()
+    promise = client.wait()
+    assert peer.read("call").questionId == 0
+    promise.cancel_()
+    peer.read("finish")
+    promise = client.echo(1)
+    assert peer.read("call").questionId == 1
+    peer.send("return", {"answerId": 0, "canceled": None})
+    client.echo(2)
+    assert peer.read("call").questionId == 0
+    bed.cut()
+    assert bed.error(promise).type == DISCONNECTED
+    release(client)
+    bed.check_empty(thing)
+
+
 def test_finish_is_sent_once():
     """A second one would be the end of the connection for OCaml's implementation."""
     bed, thing, end, peer, client = _calling()

@@ -72,7 +72,8 @@ class Answer(Request):
         self.taker = None
         self._finished = False
         self._bytes = 0
-        conn.answers[key] = self
+        if conn.error is None:  # else its handler has ended its own connection
+            conn.answers[key] = self
 
     def keep(self, m, root, caps):
         """Keeps a copy of the call's message, whose capabilities' references it takes over."""
