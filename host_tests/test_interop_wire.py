@@ -3,9 +3,12 @@
 
 import pathlib
 import struct
+import subprocess
+import sys
 
 import capnp
 import pytest
+from interop import HERE
 
 from capnrpc_micro.rpc import wire
 
@@ -158,6 +161,12 @@ def test_flags():
         (rpc.Finish, "requireEarlyCancellationWorkaround", True),
     ):
         assert _slot(type, field).defaultValue.bool == default
+
+
+def test_the_generated_module_is_up_to_date():
+    schema = HERE / "schemas" / "interop.capnp"
+    command = [sys.executable, "-m", "capnpc_micropython", "--check", schema]
+    subprocess.run(command, check=True, env={"PYTHONPATH": str(HERE.parent / "tools")})
 
 
 def test_sizes():

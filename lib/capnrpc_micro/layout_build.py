@@ -324,7 +324,9 @@ def _copy_object(m, p, source, q, todo):
     elif kind == 1:
         _copy_list(m, p, source, q, todo)
     elif kind == 3:
-        put_capability(m, p, capability(source, q))
+        hook = capability(source, q)
+        if hook is not None:  # an entry of the table may stand for no capability
+            put_capability(m, p, hook)
     else:
         raise MessageError("far pointer to a far pointer")
 

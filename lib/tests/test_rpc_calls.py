@@ -3,8 +3,10 @@
 
 from bed import OTHER, THING, Bed, Cancelled, Thing
 
+from capnrpc_micro.layout import INT32
 from capnrpc_micro.objects.client import release, retain
 from capnrpc_micro.objects.promise import FAILED, OVERLOADED, UNIMPLEMENTED, Promise
+from capnrpc_micro.schema import EMPTY, Interface, Struct
 
 
 def _bed(**limits):
@@ -47,6 +49,29 @@ def test_call_without_parameters_and_results():
     bed.get(client.bare())
     assert thing.calls == ["bare"]
     _done(bed, thing, client)
+
+
+def test_several_results_as_they_were_read():
+    """A StructReader may be returned, too: what another call has brought."""
+    point = Struct("", 1, 0, ("x", INT32, None, "y", INT32 | 1 << 5, None))
+    interface = Interface("Point", b"\1\2\3\4\5\6\7\x08")
+    interface.methods_("get", EMPTY, point)
+
+    class Server(interface.Server):
+        value = (3, -4)
+
+        def get(self):
+            return self.value
+
+    bed = Bed()
+    server = Server()
+    bed.link(None, server)
+    client = bed.a.conn.bootstrap(interface)
+    for _ in range(2):
+        results = server.value = bed.get(client.get())
+        assert (results.x, results.y) == (3, -4)
+    release(client)
+    bed.check_empty(server)
 
 
 def test_handlers_may_return_promises():

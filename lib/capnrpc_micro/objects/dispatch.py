@@ -58,6 +58,7 @@ class Handler:
     quick     whether it is plain, its parameters and results hold no structs, lists or unions, and
               its results no capabilities
     single    whether it has one parameter, whose field is (code, extra)
+    several   whether the results are not just one value
     frame     of the Return of a quick one, see rpc.quick
     """
 
@@ -72,6 +73,7 @@ class Handler:
             raise TypeError("%s is in borrows_, so it must be a plain def" % name)
         self.lends = _holds(params, _STRUCTURED)
         self.quick = self.plain and not self.lends and not _holds(results, _WITH_CAPS)
+        self.several = len(results.table_) != 3
         self.frame = None
         table = params.table_
         self.single = len(table) == 3 and not borrows

@@ -106,7 +106,7 @@ class Answer(Request):
         if self._finished or self.taker is not None:
             return Request.returned(self, results, value)
         try:
-            kept = _send_results(self.conn, self.key, results, value)
+            kept = send_results(self.conn, self.key, results, value)
         except Exception as error:
             self.fail(error_from(error))
         else:
@@ -136,7 +136,7 @@ class Answer(Request):
             self.promise.resolve(message)
             return
         try:
-            kept = _send_results(self.conn, self.key, None, message)
+            kept = send_results(self.conn, self.key, None, message)
         except Exception as error:
             self.fail(error_from(error))
         else:
@@ -145,7 +145,7 @@ class Answer(Request):
         release_caps(message)
 
     def settle(self, kept):
-        """Its Return was sent; `kept` is what _send_results says is kept of it."""
+        """Its Return was sent; `kept` is what send_results says is kept of it."""
         if kept is None:
             _forget(self.conn, self.key)
             self.promise.resolve(_NOTHING)
@@ -207,7 +207,7 @@ def _forget(conn, key):
         conn.answers = {}  # dicts never shrink
 
 
-def _send_results(conn, key, results, value):
+def send_results(conn, key, results, value):
     """Sends a Return with what a handler returned, or with a forwarded Message when `results` is
     None. When it raises nothing was sent.
 
@@ -394,7 +394,9 @@ def _answer_at_once(conn, hook, handler, m, root, caps, question):
             answer_later(conn, hook, handler, value, question, caps)
             caps = None
             return
-        kept = _send_results(conn, question, handler.results, value)
+        if conn.error is not None:
+            return  # the method has ended its own connection
+        kept = send_results(conn, question, handler.results, value)
     except Exception as error:
         Answer(conn, question, None, 0).fail(error_from(error))
     finally:
@@ -445,7 +447,7 @@ def receive_bootstrap(conn, m, p):
         results.h[0] = 3
         results.root = 0
         results.caps = [hook_of(value, conn.host)]
-        kept = _send_results(conn, question, None, results)
+        kept = send_results(conn, question, None, results)
     except Exception as error:
         Answer(conn, question, None, 0).fail(error_from(error))
     else:

@@ -7,13 +7,13 @@ the Return is a copy of a frame in which only the ids and the values are missing
 what it brings; the tests run every scenario with and without it.
 """
 
-from ..layout import read
+from ..layout import StructReader, read
 from ..layout_build import fill, new_struct, put_field
 from ..message import Builder
 from ..objects.capability import LocalCap, is_awaitable
 from ..objects.promise import error_from
 from ..words import const
-from .answers import answer_later, send_exception
+from .answers import answer_later, send_exception, send_results
 from .wire import CALL, RETURN_CONTENT, RETURN_FRAME
 
 # Sizes of structs as they stand in pointers: data words | pointers << 16.
@@ -124,15 +124,20 @@ def answer(conn, m):
         if is_awaitable(value):
             answer_later(conn, hook, handler, value, question, None)
             return True
+        if conn.error is not None:
+            return True  # the method has ended its own connection
+        if value.__class__ is StructReader and handler.several:
+            send_results(conn, question, results, value)  # with fields that we do not know
+            return True
         at = out.begin_with(frame)
         k = 2 * at + 16
         out.h[k] = question & 0xFFFF
         out.h[k + 1] = question >> 16
         if value is not None:
-            if _len(results.table_) == 3:
-                put_field(out, at + _RESULTS, results, 0, value)
-            else:
+            if handler.several:
                 fill(out, at + _RESULTS, results, value)
+            else:
+                put_field(out, at + _RESULTS, results, 0, value)
         if (out.hi - at) << 2 == _len(frame):
             out.building = False
         else:  # Text or Data came behind the struct
