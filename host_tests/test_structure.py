@@ -46,6 +46,14 @@ def imports(path):
     return ours, others
 
 
+def tracked():
+    """The files that git knows."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    paths = [ROOT / name for name in filter(None, listed.stdout.split("\0"))]
+    assert paths
+    return [path for path in paths if path.is_file()]
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
 def test_imports_go_one_way(path):
     layer = layer_of(path)
@@ -89,12 +97,9 @@ def test_there_is_one_version():
 
 
 def test_every_source_file_has_a_licence_line():
-    endings = {".py", ".c", ".mjs", ".h"}
-    for path in ROOT.rglob("*"):
-        inside = path.relative_to(ROOT).parts
-        if path.suffix in endings and not {".venv", "build", "node_modules"} & set(inside):
-            head = path.read_text()[:300]
-            assert "SPDX-License-Identifier: MIT" in head, path
+    for path in tracked():
+        if path.suffix in {".py", ".c", ".mjs", ".h"}:
+            assert "SPDX-License-Identifier: MIT" in path.read_text()[:300], path
 
 
 def test_make_help_lists_every_command():
@@ -124,10 +129,14 @@ def test_the_core_needs_no_event_loop():
 def test_no_machine_stands_in_a_file():
     """No registry's host and no path of a machine is named in what is committed."""
     pattern = re.compile(r"/(?:work|root|home)/|pypi\.org|npmjs|pythonhosted|deb\.debian")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        path = ROOT / name
-        if path == pathlib.Path(__file__) or not path.is_file():
-            continue
-        found = pattern.search(path.read_text(errors="replace"))
-        assert not found, f"{name}: {found[0]}"
+    for path in tracked():
+        if path != pathlib.Path(__file__):
+            found = pattern.search(path.read_text(errors="replace"))
+            assert not found, f"{path}: {found[0]}"
+
+
+def test_links_in_documents_lead_somewhere():
+    for path in tracked():
+        if path.suffix == ".md":
+            for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
+                assert (path.parent / target).exists(), f"{path}: {target}"

@@ -18,6 +18,7 @@ _ATTRIBUTES = {
     "release": "objects.client",
     "retain": "objects.client",
     "serve": "net.tcp",
+    "wait_for": "net.host",
 }
 
 

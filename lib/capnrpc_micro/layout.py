@@ -242,7 +242,9 @@ def capability(m, p):
     if h[p] != 3 or h[p + 1]:
         raise MessageError("pointer to something else where a capability is expected")
     if h[p + 3] or not m.caps or h[p + 2] >= _len(m.caps):
-        raise MessageError("capability pointer to an entry that the capability table has not")
+        raise MessageError(
+            "capability that the capability table has not, or has no more: it may be released"
+        )
     return m.caps[h[p + 2]]
 
 

@@ -92,9 +92,18 @@ def put_blob(m, p, data, nul=0):
     m.b[t : t + size] = data
 
 
+def _check_type(reader, type):
+    if reader._type is not type:
+        raise TypeError(
+            "a struct %s is expected, not a struct %s"
+            % (type.name_ or "of this method", reader._type.name_ or "of another method")
+        )
+
+
 def put_struct(m, p, type, value):
     """Builds a struct from a value and points p at it."""
     if _isinstance(value, StructReader):
+        _check_type(value, type)
         copy_struct(m, p, value._m, value._t, value._d, value._n)
     else:
         fill(m, new_struct(m, p, type.data_, type.pointers_), type, value)
@@ -204,6 +213,7 @@ def _put_list(m, p, kind, extra, value):
         t += 2
         for item in value:
             if _isinstance(item, StructReader):
+                _check_type(item, extra)
                 _copy_into(m, t, extra, item)
             else:
                 fill(m, t, extra, item)
@@ -225,12 +235,14 @@ def _put_number(m, t, kind, k, extra, value):
             names, extra = names
         if _isinstance(value, str):
             if value not in names.names_:
-                raise ValueError("%s has no value %s" % (names.name_, value))
+                raise ValueError(
+                    "%s has no value %s; it has %s" % (names.name_, value, ", ".join(names.names_))
+                )
             value = names.names_.index(value)
     if kind == _FLOAT32 or kind == _FLOAT64:
         _expect(value, (float,) + _NUMBERS, "float")
     else:
-        _expect(value, _NUMBERS, "int")
+        _expect(value, _NUMBERS, "bool" if kind == _BOOL else "int")
         signed = 1 - (kind & 1)  # the kinds INT8 to INT64 are even
         rest = value >> (1 if kind == _BOOL else 8 * _BYTES[_CODE[kind]] - signed)
         if rest and not (signed and rest == -1):

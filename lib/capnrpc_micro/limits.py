@@ -37,9 +37,12 @@ class Limits:
 
     def __init__(self, **changed):
         for name in changed:
-            if not hasattr(Limits, name):
+            value = changed[name]
+            if not isinstance(getattr(Limits, name, None), int):
                 raise TypeError("Limits: no limit is named " + name)
-            setattr(self, name, changed[name])
+            if not isinstance(value, int) or value < 0:
+                raise TypeError("Limits: %s is a number from 0, not %r" % (name, value))
+            setattr(self, name, value)
 
     @staticmethod
     def host(**changed):

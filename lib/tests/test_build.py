@@ -217,8 +217,8 @@ def test_enums():
 
 def test_wrong_types():
     for name, value, expected in (
-        ("flag", "yes", "int is expected, not str"),
-        ("flag", None, "int is expected, not NoneType"),
+        ("flag", "yes", "bool is expected, not str"),
+        ("flag", None, "bool is expected, not NoneType"),
         ("i8", "1", "int is expected, not str"),
         ("u16", 1.0, "int is expected, not float"),
         ("i32", None, "int is expected, not NoneType"),

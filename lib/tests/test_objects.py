@@ -35,10 +35,20 @@ def _done(bed, thing, client):
 # Errors and turns.
 
 
+def test_a_class_is_no_object():
+    for value, text in ((Thing, "not the class Thing"), (5, "not a int")):
+        try:
+            hook_of(value, None)
+        except TypeError as error:
+            assert text in str(error), error
+        else:
+            raise AssertionError("it was taken")
+
+
 def test_errors():
     error = Error("too much", OVERLOADED)
     assert str(error) == "overloaded: too much" and error.type == OVERLOADED
-    assert str(Error("x")) == "failed: x" and str(Error("x", 9)) == "9: x"
+    assert str(Error("x")) == "failed: x" and str(Error("x", 9)) == "failed: x"
     assert error_from(error) is error
     assert error_from(ValueError("no")).reason == "ValueError: no"
     assert error_from(ValueError()).reason == "ValueError"
@@ -307,7 +317,7 @@ def test_results_of_another_call_are_passed_on():
     assert bed.error(client.fail(2)).type == DISCONNECTED
     assert bed.error(client.bare()).type == FAILED, "results of another type"
     refs = other.cap_.refs
-    release(bed.get(client.pair()))  # of another type, too, but with room for the first field
+    assert bed.error(client.pair()).type == FAILED, "results of another type"
     assert other.cap_.refs == refs
     results = bed.get(client.self())
     assert hook_of(results.thing, None).server is other

@@ -91,6 +91,8 @@ class Network(_Network.Server):
         return _OK
 
     def writev(self, buffers):
+        if not self._open:
+            return _DISCONNECTED
         frame = b""
         for part in buffers:
             frame += part

@@ -38,3 +38,15 @@ class AsyncioHost:
 
 
 HOST = AsyncioHost()
+
+
+async def wait_for(call, seconds):
+    """Awaits a call, but not longer than so many seconds; then the call is cancelled.
+
+    Raises asyncio.TimeoutError. MicroPython's own asyncio.wait_for takes coroutines only.
+    """
+    return await asyncio.wait_for(_results(call), seconds)
+
+
+async def _results(call):
+    return await call

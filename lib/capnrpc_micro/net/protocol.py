@@ -10,21 +10,24 @@ _LINGER_S = 1
 
 
 class Link(asyncio.BufferedProtocol):
-    """A connection on a transport. `conn.link` is it; `closed` is set when all is over."""
+    """A connection on a transport. `conn.link` is it; `closed` is set when all is over, and
+    on_closed(link) is called."""
 
     def __init__(self, connected):
         self._connected = connected
         self.closed = asyncio.Event()
         self.conn = None
+        self._on_closed = None
         self.transport = None
         self._paused = False  # the transport wants no more output
         self._left = False  # messages wait until the output is below its mark
         self._flushing = False
         self._stall = None
 
-    def attach(self, conn):
+    def attach(self, conn, on_closed):
         """Sets the connection that is pumped."""
         self.conn = conn
+        self._on_closed = on_closed
         conn.link = self
         conn.on_end = self._ended
         self.transport.set_write_buffer_limits(conn.limits.output_mark)
@@ -51,8 +54,11 @@ class Link(asyncio.BufferedProtocol):
     def connection_lost(self, error):
         if self.conn is not None:
             self.conn.lost("connection lost: %s" % error if error else "closed")
+            self.conn.closed()
         self._unstall()
         self.closed.set()
+        if self._on_closed is not None:
+            self._on_closed(self)
 
     def pause_writing(self):
         self._paused = True
@@ -117,8 +123,11 @@ class Link(asyncio.BufferedProtocol):
         """Closes; after last words only when the peer has closed, too, or after a while: unread
         input would make the system reset the connection before the peer has read them."""
         if hear_me and not self.transport.is_closing():
-            self.transport.write_eof()
-            self.transport.resume_reading()
+            try:
+                self.transport.write_eof()
+                self.transport.resume_reading()
+            except OSError:
+                self.transport.abort()  # the peer is gone already
         else:
             self.transport.close()
         asyncio.get_running_loop().call_later(_LINGER_S, self.transport.abort)
@@ -148,7 +157,10 @@ async def connect(host, port):
     return (await loop.create_connection(lambda: Link(None), host, port))[1]
 
 
-def run_link(conn, link):
-    """Starts to pump between a connection and a Link's transport. Returns the Link."""
-    link.attach(conn)
+def run_link(conn, link, on_closed):
+    """Starts to pump between a connection and a Link's transport; calls on_closed(link) in the end.
+
+    Returns the Link.
+    """
+    link.attach(conn, on_closed)
     return link

@@ -7,6 +7,8 @@ socket does not take it all. `Stream.write` is not used: it buffers without boun
 """
 
 import asyncio
+import gc
+import select
 import socket
 from asyncio import core
 
@@ -39,10 +41,12 @@ async def _quietly(last_words):
 
 
 class Link:
-    """A connection on a socket. `conn.link` is it; `closed` is set when all is over."""
+    """A connection on a socket. `conn.link` is it; `closed` is set when all is over, and
+    on_closed(link) is called."""
 
-    def __init__(self, conn, stream):
+    def __init__(self, conn, stream, on_closed):
         self.conn = conn
+        self._on_closed = on_closed
         self.closed = asyncio.Event()
         self._stream = stream
         self._rest = None  # of what is being written
@@ -71,7 +75,11 @@ class Link:
             await _quietly(self._linger())
             writer.cancel()
             self._stream.s.close()
+            # Asyncio may refer to this task, and so to all of it, for longer than there is a use.
+            self.conn.closed()
+            self._rest = self._stream = None
             self.closed.set()
+            self._on_closed(self)
 
     async def _read(self):
         conn = self.conn
@@ -156,12 +164,23 @@ class Link:
         self._room.set()
 
 
+def _tidy_heap():
+    """Has garbage collected before the heap is full.
+
+    Else it is filled to its end each time, and what stays lies scattered all over it, until there is
+    no place left for a new connection's buffers. A program may have set a threshold of its own.
+    """
+    if gc.threshold() < 0:
+        gc.threshold((gc.mem_free() + gc.mem_alloc()) >> 3)
+
+
 async def start_server(accept, host, port, backlog):
     """Listens; calls accept(stream) for each connection. Returns an asyncio server."""
 
     async def accepted(stream, _):
         accept(stream)
 
+    _tidy_heap()
     return await asyncio.start_server(accepted, host, port, backlog)
 
 
@@ -182,11 +201,24 @@ def drop(stream):
 
 async def connect(host, port):
     """A stream to a server. Raises OSError."""
-    return (await asyncio.open_connection(host, port))[0]
+    stream = (await asyncio.open_connection(host, port))[0]
+    # open_connection() does not tell whether it has failed.
+    poll = select.poll()
+    poll.register(stream.s, select.POLLOUT)
+    if poll.poll(0)[0][1] & (select.POLLERR | select.POLLHUP):
+        try:
+            stream.s.read(1)  # raises the reason
+            raise OSError("the connection was closed at once")
+        finally:
+            stream.s.close()
+    return stream
 
 
-def run_link(conn, stream):
-    """Starts to pump between a connection and a stream. Returns the Link."""
-    link = Link(conn, stream)
+def run_link(conn, stream, on_closed):
+    """Starts to pump between a connection and a stream; calls on_closed(link) in the end.
+
+    Returns the Link.
+    """
+    link = Link(conn, stream, on_closed)
     HOST.start(link.run())
     return link

@@ -2,6 +2,7 @@
 """Layer `net`: serving and connecting over TCP."""
 
 from ..limits import Limits
+from ..objects.capability import hook_of
 from ..objects.promise import DISCONNECTED, OVERLOADED, Error
 from ..rpc.connection import Connection, abort_frame
 from ..words import MICROPYTHON
@@ -38,7 +39,7 @@ class Server:
     """Serves an object to everybody who connects.
 
     links     the connections, as Links
-    refused   how many were turned away because `limits.connections` were open
+    refused   how many were turned away: `limits.connections` were open, or there was no memory
     """
 
     def __init__(self, restore, limits):
@@ -54,27 +55,28 @@ class Server:
         self._listener = await pump.start_server(self._accept, host, port, 5)
 
     def _accept(self, stream):
-        if len(self.links) >= self._limits.connections:
-            self.refused += 1
-            limit = self._limits.connections
-            error = Error("too many connections: the limit is %d" % limit, OVERLOADED)
-            if self._leaving < _LEAVING:
-                self._leaving += 1
-                HOST.start(self._refuse(stream, abort_frame(error)))
-            else:
-                pump.drop(stream)
-            return
-        link = _link(stream, self._restore, self._limits)
-        self.links.append(link)
-        HOST.start(self._forget(link))
+        limit = self._limits.connections
+        if len(self.links) >= limit:
+            why = "too many connections: the limit is %d" % limit
+        else:
+            try:
+                self.links.append(_link(stream, self._restore, self._limits, self.links.remove))
+                return
+            except MemoryError:
+                why = "no memory for another connection"
+        self.refused += 1
+        if self._leaving < _LEAVING:
+            try:
+                HOST.start(self._refuse(stream, abort_frame(Error(why, OVERLOADED))))
+                return
+            except MemoryError:
+                pass  # not even for telling so
+        pump.drop(stream)
 
     async def _refuse(self, stream, frame):
+        self._leaving += 1
         await pump.refuse(stream, frame)
         self._leaving -= 1
-
-    async def _forget(self, link):
-        await link.closed.wait()
-        self.links.remove(link)
 
     async def close(self):
         """Stops listening and ends all connections, telling the peers."""
@@ -89,15 +91,17 @@ class Server:
         await self._listener.wait_closed()
 
 
-def _link(stream, restore, limits):
-    return pump.run_link(Connection(HOST, limits, restore), stream)
+def _link(stream, restore, limits, on_closed):
+    return pump.run_link(Connection(HOST, limits, restore), stream, on_closed)
 
 
 async def serve(main, host="0.0.0.0", port=7000, limits=None):
     """Serves the object `main` (a Server object or a Client) to everybody who connects over TCP.
 
-    Returns a Server; its close() ends it. Raises OSError when it cannot listen.
+    Returns a Server; its close() ends it. Raises OSError when it cannot listen, TypeError when
+    `main` is none of these.
     """
+    hook_of(main, HOST)
     server = Server(only(main), limits or default_limits())
     await server.start(host, port)
     return server
@@ -134,4 +138,8 @@ async def connect(host, port=7000, main=None, limits=None):
     main   the object that the peer gets when it asks for ours
     """
     stream = await pump.connect(host, port)
-    return Peer(_link(stream, only(main), limits or default_limits()))
+    return Peer(_link(stream, only(main), limits or default_limits(), _nothing))
+
+
+def _nothing(link):
+    pass

@@ -431,9 +431,14 @@ def hook_of(value, host):
         return value._hook.resolved()
     if value is None or isinstance(value, Cap):
         return value
-    if getattr(value, "interface_", None) is None:
+    if isinstance(value, type) or getattr(value, "interface_", None) is None:
         raise TypeError(
-            "a capability is expected (a Client or a Server), not " + value.__class__.__name__
+            "a capability is expected (a Client or an object of a Server class), not %s %s"
+            % (
+                ("the class", value.__name__)
+                if isinstance(value, type)
+                else ("a", value.__class__.__name__)
+            )
         )
     hook = value.cap_
     if hook is None:

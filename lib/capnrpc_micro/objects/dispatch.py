@@ -73,7 +73,7 @@ class Handler:
             raise TypeError("%s is in borrows_, so it must be a plain def" % name)
         self.lends = _holds(params, _STRUCTURED)
         self.quick = self.plain and not self.lends and not _holds(results, _WITH_CAPS)
-        self.several = len(results.table_) != 3
+        self.several = len(results.table_) > 3
         self.frame = None
         table = params.table_
         self.single = len(table) == 3 and not borrows
@@ -135,12 +135,17 @@ def _handlers(cls, server):
         methods = []
         for k in range(0, len(table), 3):
             name = table[k]
-            fn = getattr(cls, name, None) or getattr(cls, name + "_", None)
+            fn = _method(server, cls, name) or _method(server, cls, name + "_")
             methods.append(
                 fn and Handler(fn, name, table[k + 1], table[k + 2], name in server.borrows_)
             )
         found.append(methods)
     return found
+
+
+def _method(server, cls, name):
+    # Asking the object as well: on CPython a class has attributes of its own, `mro` for example.
+    return getattr(cls, name, None) if hasattr(server, name) else None
 
 
 def find_handler(handlers, h, at, method):
@@ -203,5 +208,8 @@ def put_params(m, p, name, params, args, kwargs):
     t = new_struct(m, p, params.data_, params.pointers_)
     for k in range(len(args)):
         put_field(m, t, params, 3 * k, args[k])
+    for key in kwargs:
+        if params.find_(key) < 3 * len(args):
+            raise TypeError("%s: %s is given twice" % (name, key))
     if kwargs:
         fill(m, t, params, kwargs)

@@ -13,6 +13,14 @@ UNIMPLEMENTED = 3
 _NAMES = ("failed", "overloaded", "disconnected", "unimplemented")
 
 
+def _text(value):
+    """str(value), also where a program's own __str__ fails."""
+    try:
+        return str(value)
+    except Exception as error:
+        return "(%s in its __str__)" % error.__class__.__name__
+
+
 class Error(Exception):
     """What a call, a promise or a capability can end with.
 
@@ -22,15 +30,15 @@ class Error(Exception):
     """
 
     def __init__(self, reason, type=FAILED):
+        if not isinstance(reason, str):
+            reason = _text(reason)  # another exception, perhaps
         super().__init__(reason)
         self.reason = reason
-        self.type = type
+        # What peers of ours make of another number is not known; one of them crashes.
+        self.type = type if type in (FAILED, OVERLOADED, DISCONNECTED, UNIMPLEMENTED) else FAILED
 
     def __str__(self):
-        return "%s: %s" % (
-            _NAMES[self.type] if self.type < len(_NAMES) else self.type,
-            self.reason,
-        )
+        return "%s: %s" % (_NAMES[self.type], self.reason)
 
 
 def error_from(exception):
@@ -39,7 +47,7 @@ def error_from(exception):
         return exception
     if isinstance(exception, MemoryError):
         return Error("out of memory", OVERLOADED)
-    text = str(exception)
+    text = _text(exception)
     name = exception.__class__.__name__
     return Error("%s: %s" % (name, text) if text else name)
 

@@ -224,7 +224,7 @@ class Connection:
         if self._failure is not None:
             self.abort(self._failure)
             self._failure = None
-        if self._flying or not self.out.hi or self.out.building:
+        if self.out is None or self._flying or not self.out.hi or self.out.building:
             return None
         self._flying = True
         self.out, self._flight = self._flight, self.out
@@ -274,6 +274,10 @@ class Connection:
     def lost(self, reason):
         """The transport has ended."""
         self.end(Error(reason, DISCONNECTED))
+
+    def closed(self):
+        """The transport is closed: the buffers go, however long somebody refers to the connection."""
+        self.receiver = self.out = self._flight = None
 
 
 def _put_abort(m, error):

@@ -231,9 +231,11 @@ def call(conn, target, interface, ordinal, args, kwargs):
 
 
 def _undo(conn, question):
-    if conn.out.building:
-        conn.out.rollback()
-    conn.out.caps = []
+    out = conn.out
+    if conn.error is None:
+        if out.building:
+            out.rollback()
+        out.caps = []
     if question is not None:
         conn.questions.remove(question.id)
 
@@ -282,8 +284,12 @@ def bootstrap(conn):
         error = Error("too many calls are waiting for their answers", OVERLOADED)
     if error is None:
         m = conn.out
-        t = begin(m, BOOTSTRAP, 1, 1)
         question = Question(conn)
+        try:
+            t = begin(m, BOOTSTRAP, 1, 1)
+        except (MessageError, MemoryError) as failure:
+            _undo(conn, question)
+            return BrokenCap(conn.host, error_from(failure)).retain()
         put_key(m.h, 2 * t, question.id)
         conn.sent()
         hook = question.pipeline(())

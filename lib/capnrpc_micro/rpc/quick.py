@@ -126,8 +126,8 @@ def answer(conn, m):
             return True
         if conn.error is not None:
             return True  # the method has ended its own connection
-        if value.__class__ is StructReader and handler.several:
-            send_results(conn, question, results, value)  # with fields that we do not know
+        if value is not None and (value.__class__ is StructReader or not results.table_):
+            send_results(conn, question, results, value)
             return True
         at = out.begin_with(frame)
         k = 2 * at + 16

@@ -130,7 +130,12 @@ def put_exception(m, p, error):
     """Builds an Exception from an Error at pointer p."""
     t = new_struct(m, p, 1, 2)
     m.h[2 * t + 2] = error.type
-    put_blob(m, t + 2, error.reason[:_LONGEST_REASON].encode(), 1)
+    reason = error.reason[:_LONGEST_REASON]
+    try:
+        reason = reason.encode()
+    except UnicodeError:  # CPython's str can hold what is no Unicode, a file's name perhaps
+        reason = reason.encode("ascii", "replace")
+    put_blob(m, t + 2, reason, 1)
 
 
 def put_promised_answer(m, p, question, path):
