@@ -205,12 +205,13 @@ async def connect(host, port):
     # open_connection() does not tell whether it has failed.
     poll = select.poll()
     poll.register(stream.s, select.POLLOUT)
-    if poll.poll(0)[0][1] & (select.POLLERR | select.POLLHUP):
-        try:
-            stream.s.read(1)  # raises the reason
-            raise OSError("the connection was closed at once")
-        finally:
-            stream.s.close()
+    for _, state in poll.poll(0):
+        if state & (select.POLLERR | select.POLLHUP):
+            try:
+                stream.s.read(1)  # raises the reason
+                raise OSError("the connection was closed at once")
+            finally:
+                stream.s.close()
     return stream
 
 
