@@ -77,13 +77,13 @@ CASES = {
     def full(*arguments):
         raise MemoryError
     tcp.Connection = full
-    for _ in range(20):
+    for _ in range(6):
         reader, writer = await asyncio.open_connection("127.0.0.1", {port})
         data = await reader.read(-1)
         assert b"no memory for another connection" in data, data
         writer.close()
         await writer.wait_closed()
-    assert server.refused == 20 and not server.links
+    assert server.refused == 6 and not server.links
     tcp.Connection = real
     peer = await capnp.connect("127.0.0.1", {port})
     assert (await peer.bootstrap(Echo).echo(5)).y == 5

@@ -23,7 +23,10 @@ class Message:
     segments  None for a message of one segment, else [lo, hi, lo, hi, ...]
     left      traversal limit: words that may still be followed
     caps      the capabilities that the message's capability pointers index, or None
+    nesting   how deep its pointers may nest
     """
+
+    nesting = 64
 
     def __init__(self, views, lo=0, hi=0, segments=None, left=0):
         self.i, self.h, self.b = views
@@ -42,6 +45,7 @@ class Message:
         segments = self.segments and [at - lo for at in self.segments]
         message = Message(views, 0, self.hi - lo, segments, self.left)
         message.caps = self.caps
+        message.nesting = self.nesting
         return message
 
     def expire(self):
@@ -78,6 +82,7 @@ class Receiver:
         self._limits = limits
         self._usual = new_views(limits.receive_bytes)
         self.message = Message(self._usual, left=limits.traversal_words)
+        self.message.nesting = limits.nesting
         self._start = 0  # first position that is not yet a message
         self._fill = 0  # in bytes
 

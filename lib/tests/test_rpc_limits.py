@@ -17,8 +17,11 @@ from bed import (
 )
 from byhand import frame, promised
 
+from capnrpc_micro.layout import STRUCT
+from capnrpc_micro.message import MessageError
 from capnrpc_micro.objects.client import release
-from capnrpc_micro.objects.promise import FAILED, OVERLOADED
+from capnrpc_micro.objects.promise import FAILED, OVERLOADED, Error
+from capnrpc_micro.schema import Interface, Struct
 
 
 def _bed(**limits):
@@ -33,6 +36,43 @@ def _serving(**limits):
     thing = Thing(bed)
     end, peer = bed.peer(thing, **limits)
     return bed, thing, end, peer, peer.bootstrap()
+
+
+def test_nesting():
+    """Readers of parameters and of results have it from the limits of the connection."""
+    tree = Struct("Tree", 0, 1)
+    tree.fields_(("tree", STRUCT, tree))
+    interface = Interface("Forest", b"\1\2\3\4\5\6\7\x0a")
+    interface.methods_("same", Struct("", 0, 1, ("tree", STRUCT, tree)), tree)
+
+    def climb(reader):
+        for _ in range(5):
+            reader = reader.tree
+
+    class Server(interface.Server):
+        def same(self, tree):
+            climb(tree)
+            return {"tree": tree}
+
+    def too_deep(left, right):
+        bed = Bed()
+        server = Server()
+        bed.link(None, server, {"nesting": left}, {"nesting": right})
+        client = bed.a.conn.bootstrap(interface)
+        call = client.same({"tree": {"tree": {"tree": {"tree": {"tree": {}}}}}})
+        try:
+            climb(bed.get(call))
+            return None
+        except (Error, MessageError) as error:
+            assert "nested deeper" in str(error)
+            return error.__class__
+        finally:
+            release(client)
+            bed.check_empty(server)
+
+    assert too_deep(64, 64) is None
+    assert too_deep(64, 5) is Error
+    assert too_deep(5, 64) is MessageError
 
 
 def test_questions():

@@ -3,8 +3,6 @@
 
 from ..layout import GROUP, INTERFACE, STRUCT, StructReader, struct_at
 
-_NESTING = 64
-
 
 class Client:
     """A reference to an object of some interface. The interface's methods are its attributes.
@@ -58,7 +56,7 @@ class CallPromise:
             if not promise.settled:
                 self._call.cancel()
             raise
-        return struct_at(message, message.root, _NESTING, self._results)
+        return struct_at(message, message.root, message.nesting, self._results)
 
     __await__ = __iter__
 

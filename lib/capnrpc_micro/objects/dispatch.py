@@ -19,7 +19,6 @@ from ..layout import (
 )
 from ..layout_build import fill, new_struct, put_field, put_struct
 
-_NESTING = 64
 _STRUCTURED = (LIST, STRUCT, ANYPOINTER, GROUP)
 _WITH_CAPS = _STRUCTURED + (INTERFACE,)
 
@@ -92,7 +91,7 @@ class Handler:
         if not table:
             return ()
         if params.tag_ is not None:
-            return (struct_at(m, p, _NESTING, params),)
+            return (struct_at(m, p, m.nesting, params),)
         tag, t = follow(m, p)
         h = m.h
         return self.decode(m, t, 2 * h[2 * tag + 2], h[2 * tag + 3])
@@ -109,7 +108,7 @@ class Handler:
             at = code >> 5
             view = blob(m, t + d + 2 * at, False) if at < n else None
             return memoryview(extra or b"") if view is None else view
-        return read(m, t, d, n, _NESTING, code, extra)
+        return read(m, t, d, n, m.nesting, code, extra)
 
 
 def handlers_of(server):

@@ -22,7 +22,6 @@ _CALL = const(3 | 3 << 16)
 _TARGET = const(1 | 1 << 16)
 _PAYLOAD = const(0 | 2 << 16)
 
-_NESTING = const(64)
 _RESULTS = const(18)  # where the results struct stands in the frame
 _len = len
 
@@ -117,7 +116,7 @@ def answer(conn, m):
     try:
         if handler.single:
             value = handler.fn(
-                hook.server, read(m, t, d, n, _NESTING, handler.code, handler.extra)
+                hook.server, read(m, t, d, n, m.nesting, handler.code, handler.extra)
             )
         else:
             value = handler.fn(hook.server, *handler.decode(m, t, d, n))
