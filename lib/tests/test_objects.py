@@ -35,6 +35,16 @@ def _done(bed, thing, client):
 # Errors and turns.
 
 
+def test_what_cannot_be_retained_or_released():
+    for fn in (retain, release):
+        try:
+            fn(5)
+        except TypeError as error:
+            assert fn.__name__ + "() takes" in str(error)
+        else:
+            raise AssertionError("it was taken")
+
+
 def test_a_class_is_no_object():
     for value, text in ((Thing, "not the class Thing"), (5, "not a int")):
         try:

@@ -104,6 +104,8 @@ def retain(thing):
 
     It lasts until release(thing), or until its connection ends.
     """
+    if not isinstance(thing, Client):
+        raise TypeError("retain() takes a capability (a Client), not " + thing.__class__.__name__)
     thing._hook.retain()
     return thing
 
@@ -116,12 +118,14 @@ def release(thing):
         thing._hook.release()
     elif isinstance(thing, StructReader):
         release_caps(thing._m)
-    else:
+    elif isinstance(thing, CallPromise):
         promise = thing._call.promise
         if promise.settled and promise.value is not None:
             release_caps(promise.value)
         else:
             thing._call.cancel()
+    else:
+        raise TypeError("release() takes what a call gave, not " + thing.__class__.__name__)
 
 
 def release_caps(message):
