@@ -8,6 +8,7 @@ from ..layout import (
     ANYPOINTER,
     DATA,
     GROUP,
+    INT32,
     INTERFACE,
     LIST,
     STRUCT,
@@ -48,6 +49,13 @@ def _holds(type, kinds):
     return type.tag_ is not None
 
 
+def _word(type):
+    table = type.table_
+    if len(table) == 3 and table[1] & 31 == INT32 and table[2] is None:
+        return table[1] >> 5
+    return -1
+
+
 class Handler:
     """How one method of a server class is called.
 
@@ -57,6 +65,8 @@ class Handler:
     quick     whether it is plain, its parameters and results hold no structs, lists or unions, and
               its results no capabilities
     single    whether it has one parameter, whose field is (code, extra)
+    word      offset of the parameter if it is one Int32 without default, else -1; results_word
+              likewise: numbers are what boards mostly deal in
     several   whether the results are not just one value
     frame     of the Return of a quick one, see rpc.quick
     """
@@ -75,6 +85,8 @@ class Handler:
         self.several = len(results.table_) > 3
         self.frame = None
         table = params.table_
+        self.word = _word(params)
+        self.results_word = _word(results)
         self.single = len(table) == 3 and not borrows
         if self.single:
             self.code = table[1]
