@@ -48,10 +48,6 @@ class Message:
         message.nesting = self.nesting
         return message
 
-    def expire(self):
-        """Ends the use of borrowed memory: any later read through a reader fails."""
-        self.i = self.h = self.b = None
-
     def segment_of(self, at):
         """(lo, hi) of the segment that position `at` is in."""
         segments = self.segments

@@ -223,12 +223,6 @@ def test_copy_outlives_the_buffer():
         assert kept.lo == 0
 
 
-def test_expired_message_cannot_be_read():
-    m = message(word(1))
-    m.expire()
-    assert m.i is None and m.h is None and m.b is None
-
-
 def test_segment_of_a_position():
     m = message(word(1), b"", word(2) + word(3))
     lo = m.lo
