@@ -12,7 +12,6 @@ which MicroPython runs.
 
 import os
 import queue
-import socket
 import subprocess
 import sys
 import threading
@@ -26,13 +25,6 @@ _PATIENCE = 60  # seconds after which a process counts as stuck; nothing waits f
 
 class BoardError(Exception):
     """The process did not do what was expected; the text has what it printed."""
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    """A port of the loopback address that nobody uses at the moment."""
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Board:

@@ -12,7 +12,8 @@ import time
 from unittest import mock
 
 import capnp
-from board import Board, free_port
+from board import Board
+from ports import free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
 INTERPRETERS = ("micropython", "cpython")

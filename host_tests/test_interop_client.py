@@ -4,8 +4,8 @@
 import re
 
 import pytest
-from board import free_port
 from interop import HERE, INTERPRETERS, start
+from ports import free_port
 
 SCENARIOS = re.findall(
     r"^    (\w+),$",

@@ -12,7 +12,8 @@ import socket
 
 import capnp
 import pytest
-from board import Board, free_port
+from board import Board
+from ports import free_port
 
 from capnrpc_micro.device.wire import WireCard
 

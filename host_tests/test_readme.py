@@ -8,7 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from board import Board, free_port
+from board import Board
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from board import free_port
 from layers import LIBRARY
 from micropython import command
+from ports import free_port
 
 PROGRAM = """
 import asyncio, sys

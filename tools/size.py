@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 
+from built import path_of
 from layers import CORE, LAYERS, WIRE, files
 from micropython import command
 from precompile import LIB, compile_file, compile_tree
@@ -68,13 +69,6 @@ def call_figures(interpreter):
     return {name: int(value) for _, name, value in map(str.split, output.splitlines())}
 
 
-def board_interpreter(name):
-    """The path of a board-like interpreter, or None when it is not built."""
-    build = HERE / "interpreters" / "build.py"
-    done = subprocess.run([sys.executable, build, "--print", name], capture_output=True, text=True)
-    return None if done.returncode else done.stdout.strip()
-
-
 def budgets():
     """The budgets by name."""
     lines = (line.split("#")[0].split() for line in BUDGETS.read_text().splitlines())
@@ -84,15 +78,16 @@ def budgets():
 def main():
     """Prints the figures. Returns the exit status."""
     figures = flash_figures()
-    plain = board_interpreter("emu32")
-    frozen = board_interpreter("emu32frozen")
-    if plain and frozen:
+    try:
+        plain = path_of("emu32")
+        frozen = path_of("emu32frozen")
+    except LookupError:
+        figures |= heap_figures(command(), "_64_bit", [str(BUILD)])
+        print("the figures of a 32-bit board need `make interpreters`", file=sys.stderr)
+    else:
         figures |= heap_figures([plain], "", [str(BUILD)])
         figures |= heap_figures([frozen], "_frozen", [])
         figures |= call_figures([frozen])
-    else:
-        figures |= heap_figures(command(), "_64_bit", [str(BUILD)])
-        print("the figures of a 32-bit board need `make interpreters`", file=sys.stderr)
     for name, value in figures.items():
         print(f"figure {name} {value}")
     if "--check" not in sys.argv[1:]:

@@ -10,12 +10,12 @@ import subprocess
 import sys
 
 import pytest
+from built import path_of
 from pico import Pico
 from precompile import LIB, compile_file
 
 ROOT = LIB.parent
 HERE = pathlib.Path(__file__).resolve().parent
-BUILD = ROOT / "tools" / "interpreters" / "build.py"
 ECHO = ROOT / "tools" / "bench" / "echo.capnp"
 NETWORK = LIB / "capnrpc_micro" / "device" / "network.capnp"
 
@@ -38,14 +38,6 @@ print("%d passed, %d failed, %d skipped" % tuple(runner.counts))
 """
 
 
-def firmware(name):
-    """The path of a firmware image."""
-    done = subprocess.run([sys.executable, BUILD, "--print", name], capture_output=True, text=True)
-    if done.returncode:
-        pytest.fail(f"{done.stderr.strip()}: run `make firmware`")
-    return done.stdout.strip()
-
-
 def figure(name, value):
     print(f"\nfigure {name} {value}")
 
@@ -53,7 +45,7 @@ def figure(name, value):
 @pytest.fixture(scope="module")
 def pico():
     """A Pico with the library frozen in."""
-    with Pico(firmware("rp2-ppp-frozen")) as pico:
+    with Pico(path_of("rp2-ppp-frozen")) as pico:
         yield pico
 
 
@@ -67,10 +59,10 @@ def copy_to(pico, folder, *sources):
 
 
 def test_boots_to_the_repl_and_imports_the_library():
-    with Pico(firmware("rp2"), realtime=False) as pico:
+    with Pico(path_of("rp2"), realtime=False) as pico:
         plain = int(pico.exec("import gc; gc.collect(); print(gc.mem_free())"))
         figure("pico_free_heap_plain", plain)
-    with Pico(firmware("rp2-ppp-frozen"), realtime=False) as pico:
+    with Pico(path_of("rp2-ppp-frozen"), realtime=False) as pico:
         assert pico.exec("print(6 * 7)") == "42\n"
         used = pico.exec(
             "import asyncio, gc\n"
@@ -79,15 +71,15 @@ def test_boots_to_the_repl_and_imports_the_library():
             "gc.collect(); print(before - gc.mem_free())"
         )
         figure("pico_heap_bytes_import_frozen", int(used))
-    without = os.path.getsize(pathlib.Path(firmware("rp2-ppp")).with_suffix(".bin"))
-    with_it = os.path.getsize(pathlib.Path(firmware("rp2-ppp-frozen")).with_suffix(".bin"))
+    without = os.path.getsize(pathlib.Path(path_of("rp2-ppp")).with_suffix(".bin"))
+    with_it = os.path.getsize(pathlib.Path(path_of("rp2-ppp-frozen")).with_suffix(".bin"))
     figure("pico_image_bytes_added", with_it - without)
 
 
 @pytest.mark.parametrize("test", TESTS, ids=lambda path: path.stem)
 def test_library_suite(test, tmp_path):
     """Through mpremote: copied to flash, imported and run."""
-    with Pico(firmware("rp2-ppp-frozen"), realtime=False) as pico:
+    with Pico(path_of("rp2-ppp-frozen"), realtime=False) as pico:
         helpers = [path for path in (LIB / "tests").glob("*.py") if "test" not in path.stem]
         copy_to(pico, tmp_path, *(path for path in helpers if path.stem != "conftest"), test)
         output = pico.mpremote("exec", RUN.format(module=test.stem), timeout=600)

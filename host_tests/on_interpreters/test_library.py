@@ -4,7 +4,8 @@
 import subprocess
 
 import pytest
-from interpreters import FROZEN, PLAIN, path_of
+from built import path_of
+from interpreters import FROZEN, PLAIN
 from precompile import LIB
 
 HEAP = "192k"

@@ -10,7 +10,6 @@ import functools
 import os
 import pathlib
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ sys.path[:0] = [str(HERE.parent), str(ROOT / "lib"), str(HERE)]
 
 from echo_capnp import Echo
 from micropython import command
+from ports import free_port
 
 from capnrpc_micro.message import Builder
 from capnrpc_micro.rpc import wire
@@ -62,13 +62,6 @@ def client_command():
     program = BUILD / "client"
     subprocess.run([compiler, "-O2", "-o", program, HERE / "client.c"], check=True)
     return [str(program)]
-
-
-def free_port():
-    """A TCP port that nobody listens on."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def pinned(core, line):

@@ -26,6 +26,7 @@ import packets
 sys.path.append(os.fspath(pathlib.Path(__file__).resolve().parent.parent))
 
 import micropython
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 capnp.remove_import_hook()
@@ -158,12 +159,6 @@ async def show(port):
     say("disconnect", f"listen() has returned {result.which()}")
     client.close()
     stream.close()
-
-
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def main():

@@ -432,13 +432,11 @@ def hook_of(value, host):
     if value is None or isinstance(value, Cap):
         return value
     if isinstance(value, type) or getattr(value, "interface_", None) is None:
+        met = "a " + value.__class__.__name__
+        if isinstance(value, type):
+            met = "the class " + value.__name__
         raise TypeError(
-            "a capability is expected (a Client or an object of a Server class), not %s %s"
-            % (
-                ("the class", value.__name__)
-                if isinstance(value, type)
-                else ("a", value.__class__.__name__)
-            )
+            "a capability is expected (a Client or an object of a Server class), not " + met
         )
     hook = value.cap_
     if hook is None:

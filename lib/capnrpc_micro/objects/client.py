@@ -131,8 +131,12 @@ def release(thing):
 def release_caps(message):
     """Drops a message's references to capabilities, once."""
     caps = message.caps
-    if caps:
-        message.caps = None
-        for hook in caps:
-            if hook is not None:
-                hook.release()
+    message.caps = None
+    release_hooks(caps)
+
+
+def release_hooks(hooks):
+    """Drops a reference to each hook; a list with None for null, or None for no list."""
+    for hook in hooks or ():
+        if hook is not None:
+            hook.release()

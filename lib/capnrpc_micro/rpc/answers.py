@@ -14,7 +14,7 @@ from ..objects.capability import (
     hook_of,
     is_awaitable,
 )
-from ..objects.client import release_caps
+from ..objects.client import release_caps, release_hooks
 from ..objects.dispatch import find_handler, put_results
 from ..objects.promise import OVERLOADED, UNIMPLEMENTED, Error, error_from
 from ..words import key, new_views, put_key
@@ -258,30 +258,29 @@ _NOTHING.root = 0
 
 def send_exception(conn, key, error, flags=KEEP_PARAM_CAPS | NO_FINISH_NEEDED):
     """Sends a Return with an Error."""
-    m = conn.out
-    try:
-        t = _begin_plain_return(m, key, EXCEPTION, flags)
-        put_exception(m, t + 4, error)
-    except (MessageError, MemoryError) as failure:
-        conn.fail_output(failure)
-    else:
-        conn.sent()
+    _send_plain(conn, key, EXCEPTION, flags, error)
 
 
 def send_canceled(conn, key):
     """Sends the Return of a call that was finished before it had returned."""
-    try:
-        _begin_plain_return(conn.out, key, CANCELED, KEEP_PARAM_CAPS | NO_FINISH_NEEDED)
-    except (MessageError, MemoryError) as failure:
-        conn.fail_output(failure)
-    else:
-        conn.sent()
+    _send_plain(conn, key, CANCELED, KEEP_PARAM_CAPS | NO_FINISH_NEEDED)
 
 
 def send_elsewhere(conn, key):
     """Sends the Return of a call whose results, or whose error, stay here until its Finish."""
+    _send_plain(conn, key, RESULTS_SENT_ELSEWHERE, KEEP_PARAM_CAPS)
+
+
+def _send_plain(conn, key, which, flags, error=None):
+    """Sends a Return without results."""
+    m = conn.out
     try:
-        _begin_plain_return(conn.out, key, RESULTS_SENT_ELSEWHERE, KEEP_PARAM_CAPS)
+        t = begin(m, RETURN, RETURN_DATA, 1)
+        put_key(m.h, 2 * t, key)
+        m.h[2 * t + RETURN_FLAGS] = flags
+        m.h[2 * t + RETURN_TAG] = which
+        if error is not None:
+            put_exception(m, t + 4, error)
     except (MessageError, MemoryError) as failure:
         conn.fail_output(failure)
     else:
@@ -290,14 +289,6 @@ def send_elsewhere(conn, key):
 
 def _full():
     return Error("calls that are not finished fill the memory", OVERLOADED)
-
-
-def _begin_plain_return(m, key, which, flags):
-    t = begin(m, RETURN, RETURN_DATA, 1)
-    put_key(m.h, 2 * t, key)
-    m.h[2 * t + RETURN_FLAGS] = flags
-    m.h[2 * t + RETURN_TAG] = which
-    return t
 
 
 def receive_call(conn, m, p):
@@ -324,7 +315,7 @@ def receive_call(conn, m, p):
             return True
     if len(conn.answers) >= conn.limits.answers:
         _refuse(conn, question, elsewhere, Error("too many calls are under way", OVERLOADED))
-        _release(caps)
+        release_hooks(caps)
         return True
     if elsewhere:
         answer = _keep(conn, m, k, root, caps, question)
@@ -349,7 +340,7 @@ def receive_call(conn, m, p):
         if answer is not None:
             hook.send(answer)
         return True
-    _release(caps)
+    release_hooks(caps)
     return True
 
 
@@ -371,7 +362,7 @@ def _keep(conn, m, k, root, caps, question):
     end = m.segments[-1] if m.segments else m.hi
     if conn.call_bytes + 4 * (end - m.lo) > conn.limits.call_bytes:
         _refuse(conn, question, m.h[k + CALL_SEND_TO], _full())
-        _release(caps)
+        release_hooks(caps)
         return None
     h = m.h
     k += CALL_INTERFACE
@@ -401,7 +392,7 @@ def _answer_at_once(conn, hook, handler, m, root, caps, question):
         Answer(conn, question, None, 0).fail(error_from(error))
     finally:
         m.caps = None
-        _release(caps)
+        release_hooks(caps)
     if kept is not None:
         Answer(conn, question, None, 0).settle(kept)
 
@@ -418,12 +409,6 @@ class _Caps:
 
     def __init__(self, caps):
         self.caps = caps
-
-
-def _release(caps):
-    for hook in caps or ():
-        if hook is not None:
-            hook.release()
 
 
 def receive_bootstrap(conn, m, p):

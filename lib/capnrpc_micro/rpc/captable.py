@@ -8,12 +8,12 @@ imports   the peer's capabilities that we refer to, with how often each was rece
 from ..layout import STRUCT, list_at
 from ..message import MessageError
 from ..objects.capability import BrokenCap
+from ..objects.client import release_hooks
 from ..objects.promise import OVERLOADED, UNIMPLEMENTED, Error
 from ..words import key, put_key
 from .hooks import Import
 from .tables import ProtocolError
 from .wire import (
-    BODY,
     CAP_NONE,
     GET_POINTER_FIELD,
     NOOP,
@@ -27,6 +27,7 @@ from .wire import (
     begin,
     body,
     put_exception,
+    send_pair,
 )
 
 # What an answer is charged for a promise of a capability in its results.
@@ -191,9 +192,7 @@ def import_caps(conn, m, p):
             hook = import_cap(conn, m, entry._t, entry._d, entry._n)
             caps.append(hook and hook.retain())
     except MessageError:
-        for hook in caps:
-            if hook is not None:
-                hook.release()
+        release_hooks(caps)
         raise
     return caps
 
@@ -240,15 +239,7 @@ def _give_back(conn, entry):
 
 def send_release(conn, id, count):
     """Gives back `count` references to the peer's export."""
-    m = conn.out
-    try:
-        at = m.begin_with(RELEASE_FRAME) + BODY
-    except (MessageError, MemoryError) as error:
-        conn.fail_output(error)
-        return
-    put_key(m.h, 2 * at, id)
-    put_key(m.h, 2 * at + 2, count)
-    conn.sent()
+    send_pair(conn, RELEASE_FRAME, id, count)
 
 
 def promised_answer(conn, m, p):

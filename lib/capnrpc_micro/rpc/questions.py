@@ -54,6 +54,7 @@ from .wire import (
     TAKE_FROM_OTHER_QUESTION,
     begin,
     body,
+    send_pair,
 )
 
 
@@ -306,15 +307,7 @@ def _drop_results(promise):
 
 def send_finish(conn, id, flags):
     """Sends the Finish of a question."""
-    m = conn.out
-    try:
-        at = m.begin_with(FINISH_FRAME) + BODY
-    except (MessageError, MemoryError) as error:
-        conn.fail_output(error)
-        return
-    put_key(m.h, 2 * at, id)
-    m.h[2 * at + 2] = flags
-    conn.sent()
+    send_pair(conn, FINISH_FRAME, id, flags)
 
 
 def receive_return(conn, m, p):

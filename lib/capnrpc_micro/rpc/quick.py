@@ -125,32 +125,23 @@ def answer(conn, m):
         else:
             value = handler.fn(hook.server, *handler.decode(m, t, d, n))
         word = handler.results_word
-        if (
-            word >= 0
-            and value.__class__ is int
-            and -_SMALL <= value <= _SMALL
-            and conn.error is None
-        ):
-            at = out.begin_with(frame)
-            k = 2 * at + 16
-            out.h[k] = question & 0xFFFF
-            out.h[k + 1] = question >> 16
-            out.i[at + _RESULTS + word] = value
-            out.building = False
-            return True
-        if is_awaitable(value):
+        if word >= 0 and not (value.__class__ is int and -_SMALL <= value <= _SMALL):
+            word = -1
+        if word < 0 and is_awaitable(value):
             answer_later(conn, hook, handler, value, question, None)
             return True
         if conn.error is not None:
             return True  # the method has ended its own connection
-        if value is not None and (value.__class__ is StructReader or not results.table_):
+        if value.__class__ is StructReader or value is not None and not results.table_:
             send_results(conn, question, results, value)
             return True
         at = out.begin_with(frame)
         k = 2 * at + 16
         out.h[k] = question & 0xFFFF
         out.h[k + 1] = question >> 16
-        if value is not None:
+        if word >= 0:
+            out.i[at + _RESULTS + word] = value
+        elif value is not None:
             if handler.several:
                 fill(out, at + _RESULTS, results, value)
             else:

@@ -123,6 +123,19 @@ FINISH_FRAME = _template(FINISH, 1, 0, _nothing)
 RELEASE_FRAME = _template(RELEASE, 1, 0, _nothing)
 
 
+def send_pair(conn, frame, id, number):
+    """Sends a message that holds an id and a number: Release, or Finish with its flags."""
+    m = conn.out
+    try:
+        at = 2 * (m.begin_with(frame) + BODY)
+    except (MessageError, MemoryError) as error:
+        conn.fail_output(error)
+    else:
+        put_key(m.h, at, id)
+        put_key(m.h, at + 2, number)
+        conn.sent()
+
+
 _LONGEST_REASON = const(500)  # characters
 
 
