@@ -79,7 +79,7 @@ class Peer:
         data = self.frame()
         assert data is not None, "the connection has ended"
         views = new_views(len(data))
-        views[2][:] = data
+        views[3][:] = data
         message = struct_at(
             Message(views, 2, len(data) >> 2, None, 1 << 20), 2, 64, byhand.MESSAGE
         )
@@ -128,17 +128,17 @@ def words(*values):
 FATAL = {
     "null root": (words(0), "missing or shorter"),
     "no words": (struct.pack("<II", 0, 0), "without a root pointer"),
-    "oversized": (struct.pack("<II", 0, 2049), "2049 words exceeds the limit of 2048"),
-    "oversized by far": (struct.pack("<II", 0, 0xFFFFFFFF), "exceeds the limit of 2048"),
-    "oversized in segments": (struct.pack("<IIII", 1, 2000, 100, 0), "exceeds the limit of 2048"),
+    "oversized": (struct.pack("<II", 0, 2049), "more than 2048 words"),
+    "oversized by far": (struct.pack("<II", 0, 0xFFFFFFFF), "more than 2048 words"),
+    "oversized in segments": (struct.pack("<IIII", 1, 2000, 100, 0), "more than 2048 words"),
     "segment count": (struct.pack("<II", 0xFFFFFFFF, 0), "more than 64 segments"),
     "many segments": (struct.pack("<II", 64, 1), "more than 64 segments"),
-    "root is a list": (words(1, 0), "struct is expected"),
-    "root is a capability": (words(3), "struct is expected"),
-    "root is outside": (words(0x0001_0001_0000_0400, 0), "outside the message"),
-    "root is before": (words(0x0001_0001_FFFF_FF00, 0), "outside the message"),
+    "root is a list": (words(1, 0), "another kind of object"),
+    "root is a capability": (words(3), "another kind of object"),
+    "root is outside": (words(0x0001_0001_0000_0400, 0), "out of bounds"),
+    "root is before": (words(0x0001_0001_FFFF_FF00, 0), "out of bounds"),
     "far pointer": (words(0x0000_0007_0000_0002, 0), "segment that the message has not"),
-    "body is outside": (words(0x0001_0001_0000_0000, 2, 0x0003_0003_0000_0400), "outside"),
+    "body is outside": (words(0x0001_0001_0000_0000, 2, 0x0003_0003_0000_0400), "out of bounds"),
     "unknown export": (call(50, 55, ECHO), "not a current export"),
     "unknown question": (frame("return", {"answerId": 7, "canceled": None}), "was not asked"),
     "unknown release": (frame("release", {"id": 9, "referenceCount": 1}), "does not exist"),

@@ -230,9 +230,9 @@ def test_messages_above_the_limit(board):
         other = await board.connect()
         assert (await other.thing.echo(1)).y == 1
         error = await fails(client.thing.blob(bytes(17000)))
-        assert "limit of 2048 words" in error.description
+        assert "more than 2048 words" in error.description
         error = await fails(client.thing.echo(1))
-        assert "limit of 2048 words" in error.description
+        assert "more than 2048 words" in error.description
         assert (await other.thing.echo(2)).y == 2
         other.close()
 

@@ -7,18 +7,22 @@ LIBRARY = pathlib.Path(__file__).resolve().parent.parent / "lib" / "capnrpc_micr
 
 # Files at the top of the library by layer; a folder is the layer of its name.
 _FILES = {
+    "limits": ("limits",),
     "words": ("words",),
-    "message": ("limits", "message"),
-    "layout": ("layout", "layout_build"),
+    "message": ("message",),
+    "layout": ("layout",),
     "schema": ("schema",),
+    "extra": ("types",),
 }
-LAYERS = ("words", "message", "layout", "schema", "objects", "rpc", "net", "device")
-WIRE = LAYERS[:4]
-CORE = LAYERS[:6]
+LAYERS = ("limits", "words", "message", "layout", "schema", "objects", "rpc", "net", "device")
+WIRE = LAYERS[1:5]
+CORE = LAYERS[:7]
+# Parts of the wire layers that are loaded when they are first needed: the folder, and `types`.
+EXTRA = "extra"
 
 
 def layer_of(path):
-    """The layer of a file of the library; None for the package's own __init__."""
+    """The layer of a file of the library, or EXTRA; None for the package's own __init__."""
     parts = path.relative_to(LIBRARY).with_suffix("").parts
     if len(parts) > 1:
         return parts[0]
@@ -31,5 +35,5 @@ def layer_of(path):
 
 
 def files(layer):
-    """The Python files of a layer."""
+    """The Python files of a layer, or of EXTRA."""
     return [path for path in sorted(LIBRARY.rglob("*.py")) if layer_of(path) == layer]

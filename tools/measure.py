@@ -11,10 +11,14 @@ import gc
 
 import micropython
 
-from capnrpc_micro.layout import INT32, LIST, TEXT
 from capnrpc_micro.limits import Limits
 from capnrpc_micro.rpc.connection import Connection
 from capnrpc_micro.schema import Interface, Struct
+
+# Kinds of fields.
+INT32 = 6
+TEXT = 12
+LIST = 14
 
 _Number = Struct("", 1, 0, ("x", INT32, None))
 _Service = Interface("Service", b"\xa2\xd6\xd2\x6f\xbd\x4b\x3d\xeb")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from built import path_of
-from layers import CORE, LAYERS, WIRE, files
+from layers import CORE, EXTRA, LAYERS, WIRE, files
 from micropython import command
 from precompile import LIB, compile_file, compile_tree
 
@@ -39,6 +39,7 @@ def flash_figures():
     layers = {layer: sum(sizes[path] for path in files(layer)) for layer in LAYERS}
     figures = {f"mpy_bytes_{layer}": layers[layer] for layer in LAYERS}
     figures["mpy_bytes_wire"] = sum(layers[layer] for layer in WIRE)
+    figures["mpy_bytes_wire_extra"] = sum(sizes[path] for path in files(EXTRA))
     figures["mpy_bytes_core"] = sum(layers[layer] for layer in CORE)
     return figures
 

@@ -18,7 +18,8 @@ class MessageError(ValueError):
 class Message:
     """One message in place: views of its buffer, and the bounds of its segments.
 
-    i, h, b   the views (see `words`)
+    v         the list of views (see `words`), three of which are also
+    i, h, b   signed words, halves and bytes
     lo, hi    bounds of the first segment
     segments  None for a message of one segment, else [lo, hi, lo, hi, ...]
     left      traversal limit: words that may still be followed
@@ -28,43 +29,33 @@ class Message:
 
     nesting = 64
 
-    def __init__(self, views, lo=0, hi=0, segments=None, left=0):
-        self.i, self.h, self.b = views
+    def __init__(self, v, lo=0, hi=0, segments=None, left=0):
+        self.use(v)
         self.lo = lo
         self.hi = hi
         self.segments = segments
         self.left = left
         self.caps = None
 
+    def use(self, v):
+        """Stands in other memory from now on."""
+        self.v = v
+        self.b = v[3]
+        self.h = v[5]
+        self.i = v[6]
+
     def copy(self):
         """The same message in memory of its own, so that it outlives the receive buffer."""
         lo = self.lo
-        end = self.segments[-1] if self.segments else self.hi
-        views = new_views((end - lo) << 2)
-        views[2][:] = self.b[lo << 2 : end << 2]
-        segments = self.segments and [at - lo for at in self.segments]
-        message = Message(views, 0, self.hi - lo, segments, self.left)
+        segments = self.segments
+        end = segments[-1] if segments else self.hi
+        v = new_views((end - lo) << 2)
+        v[3][:] = self.b[lo << 2 : end << 2]
+        segments = segments and [at - lo for at in segments]
+        message = Message(v, 0, self.hi - lo, segments, self.left)
         message.caps = self.caps
         message.nesting = self.nesting
         return message
-
-    def segment_of(self, at):
-        """(lo, hi) of the segment that position `at` is in."""
-        segments = self.segments
-        for k in range(0, len(segments), 2):
-            if segments[k] <= at < segments[k + 1]:
-                return segments[k], segments[k + 1]
-        raise MessageError("pointer outside the message")
-
-    def segment(self, number):
-        """(lo, hi) of a segment by its number."""
-        segments = self.segments
-        if segments is None:
-            if not number:
-                return self.lo, self.hi
-        elif 2 * number < len(segments):
-            return segments[2 * number], segments[2 * number + 1]
-        raise MessageError("far pointer into a segment that the message has not")
 
 
 class Receiver:
@@ -75,11 +66,11 @@ class Receiver:
     """
 
     def __init__(self, limits):
-        self._limits = limits
+        self.limits = limits
         self._usual = new_views(limits.receive_bytes)
         self.message = Message(self._usual, left=limits.traversal_words)
         self.message.nesting = limits.nesting
-        self._start = 0  # first position that is not yet a message
+        self.start = 0  # first position that is not yet a message
         self._fill = 0  # in bytes
 
     def space(self):
@@ -96,94 +87,46 @@ class Receiver:
         Raises MessageError on a frame beyond the limits.
         """
         m = self.message
-        at = self._start
+        at = self.start
         have = (self._fill >> 2) - at
         if have < 2:
-            return self._wait(2)
+            return self.wait(2)
         h = m.h
         k = at + at
-        if h[k] or h[k + 1]:
-            return self._next_segmented(at, have)
-        words = h[k + 2]
-        if h[k + 3]:
-            words |= (h[k + 3] & 0xFFF) << 16
-            if h[k + 3] > 0xFFF:
-                words = 1 << 28
-        if words > self._limits.message_words:
-            self._too_large(words)
-        if not words:
-            raise MessageError("message without a root pointer")
-        words += words + 2  # of 32 bits, with the frame header
-        if have < words:
-            return self._wait(words)
+        n = h[k + 2]
+        if h[k] or h[k + 1] or h[k + 3] or not 0 < n <= self.limits.message_words:
+            from .extra.segments import receive
+
+            return receive(self, at, have)
+        n += n + 2  # of 32 bits, with the frame header
+        if have < n:
+            return self.wait(n)
         m.lo = at + 2
-        m.hi = self._start = at + words
+        m.hi = self.start = at + n
         if m.segments is not None:
             m.segments = None
-        if m.left != self._limits.traversal_words:
-            m.left = self._limits.traversal_words
+        if m.left != self.limits.traversal_words:
+            m.left = self.limits.traversal_words
         return True
 
-    def _next_segmented(self, at, have):
-        m = self.message
-        h = m.h
-        limits = self._limits
-        k = at + at
-        count = h[k] + 1
-        if h[k + 1] or count > limits.segments:
-            raise MessageError("message with more than %d segments" % limits.segments)
-        table = (count + 2) & ~1  # the count and the sizes, padded to a word
-        if have < table:
-            return self._wait(table)
-        segments = []
-        total = 0
-        for s in range(1, count + 1):
-            low = h[k + 2 * s]
-            high = h[k + 2 * s + 1]
-            if high > 0xFFF:
-                self._too_large(1 << 28)
-            lo = at + table + 2 * total
-            total += high << 16 | low
-            if total > limits.message_words:
-                self._too_large(total)
-            segments.append(lo)
-            segments.append(at + table + 2 * total)
-        if segments[0] == segments[1]:
-            raise MessageError("message without a root pointer")
-        n = table + 2 * total
-        if have < n:
-            return self._wait(n)
-        m.lo = segments[0]
-        m.hi = segments[1]
-        m.segments = segments
-        m.left = limits.traversal_words
-        self._start = at + n
-        return True
-
-    def _too_large(self, words):
-        raise MessageError(
-            "message of %s%d words exceeds the limit of %d words"
-            % ("at least " if words == 1 << 28 else "", words, self._limits.message_words)
-        )
-
-    def _wait(self, n):
+    def wait(self, n):
         """Makes room for a frame of n 32-bit words that begins at _start; returns False."""
         m = self.message
-        start = self._start << 2
+        start = self.start << 2
         have = self._fill - start
+        if not have:
+            start = self.start = self._fill = 0
+            if m.v is not self._usual:
+                m.use(self._usual)
         size = n << 2
-        if have == 0:
-            start = self._start = self._fill = 0
-            if m.b is not self._usual[2]:
-                m.i, m.h, m.b = self._usual
-        if start + size > len(m.b):
-            old = m.b
-            if size <= len(self._usual[2]):
-                m.i, m.h, m.b = self._usual
-            elif size > len(old):
-                m.i, m.h, m.b = new_views(size)
+        old = m.b
+        if start + size > len(old):
+            v = self._usual
+            if size > len(v[3]):
+                v = m.v if size <= len(old) else new_views(size)
+            m.use(v)
             m.b[:have] = old[start : start + have]  # they may overlap
-            self._start = 0
+            self.start = 0
             self._fill = have
         return False
 
@@ -202,23 +145,23 @@ class Builder(Message):
         self.caps = []
         self.building = False
 
-    def begin(self):
-        """Begins a message. Its root pointer is at lo."""
-        self._begin(4)
+    def begin(self, n=4):
+        """Begins a message with n 32-bit words, the frame header included. Returns their position.
 
-    def begin_with(self, frame):
-        """Begins a message with a copy of a whole frame. Returns the frame's position."""
-        at = self._begin(len(frame) >> 2)
-        self.b[at << 2 : self.hi << 2] = frame
-        return at
-
-    def _begin(self, n):
+        The root pointer is at lo.
+        """
         if self.building:
-            raise RuntimeError("a message is begun while another is being built")
+            raise RuntimeError("a message is being built")
         self.lo = self.hi + 2  # first, so that rollback() is right if alloc() fails
         at = self.alloc(n)
         self.left = 1 << 28  # our own may be read without limit
         self.building = True
+        return at
+
+    def begin_with(self, frame):
+        """Begins a message with a copy of a whole frame. Returns the frame's position."""
+        at = self.begin(len(frame) >> 2)
+        self.b[at << 2 : self.hi << 2] = frame
         return at
 
     def alloc(self, n):
@@ -232,14 +175,14 @@ class Builder(Message):
 
     def _grow(self, size):
         if size > self._limit:
-            raise MessageError("output of %d bytes exceeds its limit of %d" % (size, self._limit))
+            raise MessageError("output of more than %d bytes" % self._limit)
         try:
-            views = new_views(min(max(size, 2 * len(self.b)), self._limit))
+            v = new_views(min(max(size, 3 * len(self.b) >> 1), self._limit))
         except MemoryError:
             raise MessageError("no memory for output of %d bytes" % size)
         used = self.hi << 2
-        views[2][:used] = self.b[:used]
-        self.i, self.h, self.b = views
+        v[3][:used] = self.b[:used]
+        self.use(v)
 
     def end(self, message_words=1 << 28):
         """Ends the message begun last by writing its frame header.
@@ -248,9 +191,7 @@ class Builder(Message):
         """
         words = (self.hi - self.lo) >> 1
         if words > message_words:
-            raise MessageError(
-                "message of %d words exceeds the limit of %d words" % (words, message_words)
-            )
+            raise MessageError("message of more than %d words" % message_words)
         k = 2 * self.lo - 2
         self.h[k] = words & 0xFFFF
         self.h[k + 1] = words >> 16
@@ -258,13 +199,13 @@ class Builder(Message):
 
     def rollback(self):
         """Drops the message begun last."""
-        lo = self.lo - 2
-        clear(self.b, lo << 2, self.hi << 2)
-        self.hi = lo
-        self.building = False
+        self._drop(self.lo - 2)
 
     def reset(self):
         """Drops everything that was built."""
-        clear(self.b, 0, self.hi << 2)
-        self.hi = 0
+        self._drop(0)
+
+    def _drop(self, hi):
+        clear(self.b, hi << 2, self.hi << 2)
+        self.hi = hi
         self.building = False

@@ -17,9 +17,13 @@ are in `layout`. extra is
     group           a Struct of the same sizes
 """
 
-from .words import const
+from .layout import on_demand
+from .words import const as const
 
-__all__ = ("EMPTY", "Enum", "Interface", "Server", "Struct", "const")
+_TEXT = const(12)
+_STRUCT = const(15)
+_INTERFACE = const(16)
+_ENUM = const(19)
 
 
 class Struct:
@@ -37,6 +41,7 @@ class Struct:
         self.name_ = name
         self.data_ = data_words
         self.pointers_ = pointers
+        self.kind_ = (_STRUCT, self)
         self.fields_(fields, plain, tag)
 
     def fields_(self, fields, plain=None, tag=None):
@@ -44,7 +49,9 @@ class Struct:
         self.table_ = fields
         self.union_at_ = len(fields) if plain is None else 3 * plain
         self.tag_ = tag
-        self.index_ = {}  # of the table by name, filled by find_()
+        # By name, filled by find_(): for numbers outside the union and without a default the code of
+        # the field | index in the table << 20, else ~index.
+        self.index_ = {}
 
     def find_(self, name):
         """Index of a field in the table by its name, which may end in "_" if it is a keyword.
@@ -55,18 +62,26 @@ class Struct:
         if not index:
             table = self.table_
             for k in range(0, len(table), 3):
-                index[table[k]] = k
+                code = table[k + 1]
+                plain = code & 31 < _TEXT and table[k + 2] is None and k < self.union_at_
+                index[table[k]] = k << 20 | code if plain and (k | code >> 10) < 1024 else ~k
         at = index.get(name)
         if at is None:
-            at = index.get(name[:-1]) if name.endswith("_") else None
+            at = index.get(_plain(name))
             if at is None:
-                raise AttributeError("%s has no field %s" % (self.name_ or "the struct", name))
-        return at
+                _missing(self, "field", name)
+        return at >> 20 if at >= 0 else ~at
 
-    def names_(self):
-        """The names of the fields, in order."""
-        table = self.table_
-        return [table[k] for k in range(0, len(table), 3)]
+    def __getattr__(self, name):
+        return on_demand.bound(self, name)
+
+
+def _plain(name):
+    return name[:-1] if name.endswith("_") else name
+
+
+def _missing(type, what, name):
+    raise AttributeError("%s has no %s %s" % (type.name_ or "the struct", what, name))
 
 
 class Enum:
@@ -78,13 +93,13 @@ class Enum:
     def __init__(self, name, names):
         self.name_ = name
         self.names_ = names
+        self.kind_ = (_ENUM, self)
 
     def __getattr__(self, name):
-        plain = name[:-1] if name.endswith("_") else name
         for known in self.names_:
-            if known == name or known == plain:
+            if known == name or known == _plain(name):
                 return known
-        raise AttributeError("%s has no value %s" % (self.name_, name))
+        _missing(self, "value", name)
 
 
 class Interface:
@@ -100,9 +115,9 @@ class Interface:
     def __init__(self, name, id):
         self.name_ = name
         self.id_ = id
+        self.kind_ = (_INTERFACE, self)
         self.table_ = ()
         self.bases_ = ()
-        self._server = None
 
     def methods_(self, *table):
         """Sets the method table."""
@@ -126,20 +141,20 @@ class Interface:
 
         Raises AttributeError.
         """
-        plain = name[:-1] if name.endswith("_") else name
+        plain = _plain(name)
         for interface in self.lineage_():
             table = interface.table_
             for k in range(0, len(table), 3):
                 if table[k] == name or table[k] == plain:
                     return interface, k // 3
-        raise AttributeError("interface %s has no method %s" % (self.name_, name))
+        _missing(self, "method", name)
 
-    @property
-    def Server(self):
+    def __getattr__(self, name):
+        if name != "Server":
+            _missing(self, "attribute", name)
         # Most boards implement few of the interfaces they know: the class is made when asked for.
-        if self._server is None:
-            self._server = type(self.name_ + ".Server", (Server,), {"interface_": self})
-        return self._server
+        self.Server = type(self.name_ + ".Server", (Server,), {"interface_": self})
+        return self.Server
 
 
 class Server:
@@ -155,8 +170,19 @@ class Server:
     borrows_ = ()
     cap_ = None  # its hook while somebody refers to it
 
+    def cast_as(self, interface):
+        """What a builder's field that holds it is read as."""
+        return self
+
     def released_(self):
         """Called when nobody refers to this object over any connection any more."""
 
 
+def constant(kind, extra, data):
+    """The value of a constant: what the root of a segment points to, or a number's bytes."""
+    return on_demand.constant(kind, extra, data)
+
+
 EMPTY = Struct("", 0, 0)
+STREAM = Struct("", 0, 0)  # the results of a method that is declared `-> stream`
+Capability = Interface("Capability", bytes(8))  # of fields that take any capability

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Layer `words`: memory as bytes, 16-bit halves and 32-bit words; what differs by interpreter.
 
-Everything above sees memory through three views of one buffer and so is the same source on CPython
-and MicroPython:
+Everything above sees a buffer through a list of views, one for each kind of number but those of 64-bit
+integers (see `layout`), so that it is the same source on CPython and MicroPython. A view is made when it
+is first needed, three always. They have names:
 
     b   bytes (a memoryview)
     h   unsigned 16-bit halves: any value that a peer chooses fits a small integer of every board
@@ -17,19 +18,35 @@ import sys
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
+# Of numbers by kind (see `layout`): the format of `struct`, and the binary logarithm of their bits.
+FORMAT = (None, None, "b", "B", "h", "H", "i", "I", "q", "Q", "f", "d")
+SHIFT = b"\0\0\3\3\4\4\5\5\6\6\5\6\0\0\0\0\0\0\0\4"
+
 if MICROPYTHON:
     import uctypes
     from micropython import const
 
-    def views(buffer):
-        """The (i, h, b) views of a bytearray, which they keep alive; its length is in words."""
-        address = uctypes.addressof(buffer)
-        size = len(buffer)
-        return (
-            uctypes.struct(address, (uctypes.ARRAY | 0, uctypes.INT32 | size >> 2)),
-            uctypes.struct(address, (uctypes.ARRAY | 0, uctypes.UINT16 | size >> 1)),
-            memoryview(buffer),
+    _TYPES = (
+        uctypes.INT8,
+        uctypes.UINT8,
+        uctypes.INT16,
+        uctypes.UINT16,
+        uctypes.INT32,
+        uctypes.UINT32,
+        0,
+        0,
+        uctypes.FLOAT32,
+        uctypes.FLOAT64,
+    )
+
+    def view(v, kind):
+        """Makes and returns the view of a kind, which the list v has not yet."""
+        b = v[3]
+        size = len(b) << 3 >> SHIFT[kind]
+        v[kind] = uctypes.struct(
+            uctypes.addressof(b), (uctypes.ARRAY | 0, _TYPES[kind - 2] | size)
         )
+        return v[kind]
 
 else:
 
@@ -37,14 +54,23 @@ else:
         """MicroPython's compiler folds const(); elsewhere it is the identity."""
         return value
 
-    def views(buffer):
-        """The (i, h, b) views of a bytearray, which they keep alive; its length is in words."""
-        view = memoryview(buffer)
-        return view.cast("i"), view.cast("H"), view
+    def view(v, kind):
+        """Makes and returns the view of a kind, which the list v has not yet."""
+        v[kind] = v[3].cast(FORMAT[kind])
+        return v[kind]
+
+
+def views(buffer):
+    """The views of a bytearray, which they keep alive; its length is in Cap'n Proto words."""
+    v = [None] * 12
+    v[3] = memoryview(buffer)
+    view(v, 5)
+    view(v, 6)
+    return v
 
 
 def new_views(size):
-    """The (i, h, b) views of `size` zero bytes; `size` is rounded up to a multiple of 8."""
+    """The views of `size` zero bytes; `size` is rounded up to a multiple of 8."""
     return views(bytearray((size + 7) & ~7))
 
 
@@ -57,25 +83,3 @@ def clear(b, start, end):
         n = min(end - start, 256)
         b[start : start + n] = _ZEROS[:n]
         start += n
-
-
-def key(h, at):
-    """A table key for the 32-bit number in halves at, at + 1 of the view h.
-
-    A small int below 2**30, else its four bytes, so that no big integer is ever made.
-    """
-    high = h[at + 1]
-    if high < 0x4000:
-        return high << 16 | h[at]
-    low = h[at]
-    return bytes((low & 255, low >> 8, high & 255, high >> 8))
-
-
-def put_key(h, at, key):
-    """Writes a table key (see `key`) as the 32-bit number in halves at, at + 1 of the view h."""
-    if isinstance(key, int):
-        h[at] = key & 0xFFFF
-        h[at + 1] = key >> 16
-    else:
-        h[at] = key[0] | key[1] << 8
-        h[at + 1] = key[2] | key[3] << 8

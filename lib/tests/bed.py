@@ -8,7 +8,8 @@ Thing   an object to call, of the interface THING
 
 import gc
 
-from capnrpc_micro.layout import DATA, INT32, INTERFACE, LIST, STRUCT
+from kinds import DATA, INT32, INTERFACE, LIST, STRUCT
+
 from capnrpc_micro.limits import Limits
 from capnrpc_micro.objects.client import retain
 from capnrpc_micro.objects.promise import Error, Promise

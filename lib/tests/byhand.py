@@ -6,20 +6,9 @@ Peer    in the place of the other end of a link
 """
 
 from bed import CONTENT, KINDS, THING
+from kinds import ANYPOINTER, BOOL, INTERFACE, LIST, STRUCT, TEXT, UINT16, UINT32, VOID
 
-from capnrpc_micro.layout import (
-    ANYPOINTER,
-    BOOL,
-    INTERFACE,
-    LIST,
-    STRUCT,
-    TEXT,
-    UINT16,
-    UINT32,
-    VOID,
-    struct_at,
-)
-from capnrpc_micro.layout_build import put_struct
+from capnrpc_micro.layout import put_struct, struct_at
 from capnrpc_micro.message import Builder, Message
 from capnrpc_micro.schema import Struct
 from capnrpc_micro.words import new_views
@@ -166,7 +155,7 @@ class Peer:
         """The next message to us, which must be of this kind: its body."""
         data = self.frame()
         views = new_views(len(data))
-        views[2][:] = data
+        views[3][:] = data
         message = struct_at(Message(views, 2, len(data) >> 2, None, 1 << 20), 2, 64, MESSAGE)
         assert message.which_() == which, (which, message.which_())
         return getattr(message, which)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Layer `layout`: deep copies between messages, also of what our schema does not know."""
 
+from kinds import LIST, STRUCT, UINT8
 from wirekit import (
     ALL,
     ECHO,
@@ -14,6 +15,7 @@ from wirekit import (
     far_ptr,
     list_ptr,
     message,
+    names,
     padded,
     raises,
     root,
@@ -22,8 +24,8 @@ from wirekit import (
     word,
 )
 
-from capnrpc_micro.layout import LIST, STRUCT, UINT8, list_at
-from capnrpc_micro.layout_build import copy_pointer, copy_struct, put_capability
+from capnrpc_micro.extra.copy import copy_pointer, copy_struct
+from capnrpc_micro.layout import list_at, put_capability
 from capnrpc_micro.message import Builder, MessageError
 from capnrpc_micro.schema import Struct
 
@@ -64,7 +66,7 @@ def test_what_we_build():
 
 
 def compare(a, b, type):
-    for name in type.names_():
+    for name in names(type):
         x = getattr(a, name)
         y = getattr(b, name)
         if hasattr(x, "_count"):
@@ -124,7 +126,7 @@ def test_capabilities_are_appended():
     assert m.caps == [mine, source.caps[1], source.caps[1]]
     copy = copied(built(ALL, {"cap": mine}))
     assert copy.caps == [mine] and root(copy, ALL).cap == ("mine", ECHO)
-    raises(MessageError, "capability table has not", copied, message(cap_ptr(0)))
+    raises(MessageError, "no such capability", copied, message(cap_ptr(0)))
 
 
 def test_struct_of_another_type():
@@ -132,10 +134,10 @@ def test_struct_of_another_type():
     other = Struct("Other", 3, 3, ("value", UINT8, None))
     reader = root(built(NODE, {"value": 1, "name": "n"}), NODE)
     holder = Struct("Holder", 0, 1, ("other", STRUCT, other))
-    raises(TypeError, "Holder.other: a struct Other is expected, not a struct", built, holder,
-           {"other": reader})  # fmt: skip
+    raises(TypeError, "not a struct Node", built, holder, {"other": reader})
+    raises(TypeError, "Holder.other: ", built, holder, {"other": reader})
     items = Struct("Items", 0, 1, ("items", LIST, (STRUCT, other)))
-    raises(TypeError, "Items.items: a struct Other", built, items, {"items": [reader]})
+    raises(TypeError, "Items.items: element 0: ", built, items, {"items": [reader]})
 
 
 def test_null_capabilities():
@@ -177,12 +179,17 @@ def test_struct_of_a_reader():
     reader = root(source, NODE)
     m = Builder(16, 1024)
     m.begin()
-    copy_struct(m, m.lo, reader._m, reader._t, reader._d, reader._n)
+    copy_struct(m, m.lo, reader)
     assert root(m, NODE).name == "x" and root(m, NODE).value == 3
     m.end()
     m.begin()
-    copy_struct(m, m.lo, reader._m, reader._t, 0, 0)
+    copy_struct(m, m.lo, root(message(struct_ptr(-1, 0, 0)), NODE))
     assert m.i[m.lo] == -4 and root(m, NODE).value == 0
+    m.end()
+    m.begin()
+    copy_struct(m, m.lo, reader, 3, 4)
+    assert root(m, NODE)._d == 24 and root(m, NODE)._n == 4
+    assert root(m, NODE).name == "x" and root(m, NODE).value == 3
 
 
 def test_readers_as_elements():
@@ -250,47 +257,17 @@ def test_bad_tags():
 
 
 def test_far_pointers_to_far_pointers():
-    refused("far pointer", far_ptr(0, 1) + far_ptr(0, 1))
-    refused("far pointer", far_ptr(0, 1, True) + far_ptr(0, 1) + far_ptr(0, 1))
+    refused("pointer", far_ptr(0, 1) + far_ptr(0, 1))
+    refused("pointer", far_ptr(0, 1) + far_ptr(0, 1) + bytes(64))
+    refused("pointer", far_ptr(0, 1), far_ptr(1, 0) + bytes(64))
+    refused("pointer", far_ptr(1, 0), far_ptr(0, 0) + bytes(64))
+    refused("pointer", far_ptr(0, 1, True) + far_ptr(0, 1) + far_ptr(0, 1))
     refused("pointer", far_ptr(0, 1) + cap_ptr(0))
 
 
-def test_circles_end():
-    refused("traversal limit", struct_ptr(-1, 0, 1), left=100)
-    refused("traversal limit", list_ptr(-1, 6, 1), left=100)
-    refused("limit", struct_ptr(-1, 0, 1))
-    refused("limit", list_ptr(-1, 6, 1))
-
-
-def test_pointers_that_share_an_object_end():
-    # lists of 20 pointers to the same list, 20 deep: 20**20 leaves
-    levels = 20
-    data = list_ptr(0, 6, 20)
-    for level in range(levels):
-        for k in range(20):
-            offset = 19 - k
-            data += list_ptr(offset, 6, 20) if level < levels - 1 else word()
-    refused("limit", data)
-
-
-def test_copying_amplification_of_voids():
-    refused("traversal limit", list_ptr(0, 0, (1 << 29) - 1))
-    refused("traversal limit", list_ptr(0, 7, 0) + tag((1 << 29) - 1, 0, 0))
-    copy = copied(message(list_ptr(0, 0, 1000)))
-    assert words_of(copy) == list_ptr(0, 0, 1000)
-    copy = copied(message(list_ptr(0, 7, 0) + tag(1000, 0, 0)))
-    assert words_of(copy) == list_ptr(0, 7, 0) + tag(1000, 0, 0)
-
-
-def test_cve_2015_2313_size_of_lists_of_empty_structs():
-    # the copy's size is computed from the tag, so a huge count of nothing costs its count
-    lists = list_ptr(0, 6, 8) + b"".join([list_ptr(7 - k, 7, 0) for k in range(8)])
-    refused("traversal limit", lists + tag(60000, 0, 0))
-
-
 def test_copy_beyond_the_limit_of_output():
-    refused("exceeds its limit of 128", list_ptr(0, 5, 20) + bytes(160), limit=128)
-    refused("exceeds its limit of 4096", struct_ptr(-1, 0, 1), limit=4096)
+    refused("output of more than 128 bytes", list_ptr(0, 5, 20) + bytes(160), limit=128)
+    refused("output of more than 4096 bytes", struct_ptr(-1, 0, 1), limit=4096)
 
 
 def test_deep_structures():
@@ -306,7 +283,7 @@ def test_deep_structures():
     chain = struct_ptr(0, 0, 2)
     for _ in range(200):
         chain += struct_ptr(1, 0, 2) + word()
-    refused("nested deeper", chain + bytes(16))
+    refused("nesting limit", chain + bytes(16))
 
 
 def test_nesting_of_64_can_be_copied():

@@ -2,13 +2,13 @@
 """Layer `device`: the network service over a connection, with a card that records."""
 
 from bed import Bed, Cancelled
+from kinds import INTERFACE
 from run import needs_big_integers
-from wirekit import raises
+from wirekit import names, raises
 
 from capnrpc_micro.device.network import Network, _Total
 from capnrpc_micro.device.network_capnp import Net
 from capnrpc_micro.device.network_capnp import Network as Schema
-from capnrpc_micro.layout import INTERFACE
 from capnrpc_micro.objects.capability import hook_of
 from capnrpc_micro.objects.client import release
 from capnrpc_micro.objects.promise import (
@@ -81,8 +81,8 @@ class Service:
         """What a call returned, as a dict."""
         results = self.bed.get(call)
         type = results._type
-        names = type.names_() if type.tag_ is None else [results.which_()]
-        return {name: getattr(results, name) for name in names}
+        found = names(type) if type.tag_ is None else [results.which_()]
+        return {name: getattr(results, name) for name in found}
 
     def listen(self, callback):
         call = self.client.listen(callback)

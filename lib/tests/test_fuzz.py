@@ -4,10 +4,24 @@
 Valid messages are mutated at random but repeatably, received, read completely and copied.
 """
 
-from wirekit import ALL, LISTS, NODE, SHAPE, Cap, built, list_ptr, message, struct_ptr, tag, word
+from kinds import LIST, STRUCT
+from wirekit import (
+    ALL,
+    LISTS,
+    NODE,
+    SHAPE,
+    Cap,
+    built,
+    list_ptr,
+    message,
+    names,
+    struct_ptr,
+    tag,
+    word,
+)
 
-from capnrpc_micro.layout import LIST, STRUCT, ListReader, StructReader, struct_at
-from capnrpc_micro.layout_build import copy_pointer
+from capnrpc_micro.extra.copy import copy_pointer
+from capnrpc_micro.layout import ListReader, StructReader, struct_at
 from capnrpc_micro.limits import Limits
 from capnrpc_micro.message import Builder, MessageError, Receiver
 from capnrpc_micro.schema import Struct
@@ -78,7 +92,7 @@ VALUE = {
 def walk(value, seen):
     """Reads everything that a reader leads to. Returns how many values came out."""
     if isinstance(value, StructReader):
-        for name in value._type.names_():
+        for name in names(value._type):
             if seen > 5000:
                 return seen
             at = value._type.find_(name)

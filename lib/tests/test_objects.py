@@ -196,7 +196,7 @@ def test_local_calls():
     assert bed.get(client.callMe(client, 4)).y == 4
     assert bed.error(client.fail(1)).type == OVERLOADED
     assert bed.error(client.bare()).type == UNIMPLEMENTED
-    assert bed.error(client.as_(OTHER).other()).type == UNIMPLEMENTED
+    assert bed.error(client.cast_as(OTHER).other()).type == UNIMPLEMENTED
     assert thing.calls == [1, 2, 3, 4]
 
 

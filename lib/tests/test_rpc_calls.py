@@ -4,8 +4,8 @@
 import sys
 
 from bed import OTHER, THING, Bed, Cancelled, Thing
+from kinds import INT32
 
-from capnrpc_micro.layout import INT32
 from capnrpc_micro.objects.client import release, retain
 from capnrpc_micro.objects.promise import FAILED, OVERLOADED, UNIMPLEMENTED, Error, Promise
 from capnrpc_micro.schema import EMPTY, Interface, Struct
@@ -255,7 +255,7 @@ def test_unimplemented_method_and_interface():
     bed, thing, client = _bed()
     error = bed.error(client.bare())
     assert error.type == UNIMPLEMENTED and "12" in error.reason
-    error = bed.error(client.as_(OTHER).other())
+    error = bed.error(client.cast_as(OTHER).other())
     assert error.type == UNIMPLEMENTED and "interface" in error.reason
     assert bed.a.conn.error is None
     _done(bed, thing, client)
@@ -664,6 +664,6 @@ def test_a_message_in_pieces():
 
 def test_a_client_of_another_interface_shares_the_reference():
     bed, thing, client = _bed()
-    again = client.as_(THING)
+    again = client.cast_as(THING)
     assert bed.get(again.echo(1)).y == 1
     _done(bed, thing, again)

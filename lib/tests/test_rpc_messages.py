@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Messages made by hand: what each one does, and what other implementations do that is unusual."""
 
+import wirekit
 from bed import (
     ECHO,
     HOLD,
@@ -12,9 +13,12 @@ from bed import (
     Thing,
 )
 from byhand import at, frame, payload, promised
+from wirekit import list_ptr, raises, tag, word
 
+from capnrpc_micro.message import MessageError
 from capnrpc_micro.objects.client import release
 from capnrpc_micro.objects.promise import DISCONNECTED, FAILED, UNIMPLEMENTED, Error
+from capnrpc_micro.rpc.captable import structs_at
 
 # Ids whose halves are in all four quarters of the 32-bit range, as bytes: no board's integers.
 QUARTERS = (
@@ -646,3 +650,12 @@ def test_finish_of_a_call_whose_result_was_exported():
     assert peer.read("return").which_() == "canceled" and thing.calls == ["cancelled"]
     peer.release(export)
     bed.check_empty(thing)
+
+
+def test_lists_of_numbers_are_no_lists_of_structs():
+    """The tables of our own messages are read in whole words, which numbers need not have."""
+    for code in (2, 3, 4):
+        m = wirekit.message(list_ptr(0, code, 1) + word(0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF))
+        raises(MessageError, "list of numbers", structs_at, m, m.lo)
+    m = wirekit.message(list_ptr(0, 7, 1) + tag(1, 1, 0) + word(5))
+    assert len(structs_at(m, m.lo)) == 1

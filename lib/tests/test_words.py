@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Layer `words`: the three views of one buffer, and table keys."""
+"""Layers `words` and `rpc`: the views of one buffer, and table keys."""
 
 from run import needs_big_integers, needs_micropython, power
 
-from capnrpc_micro.words import clear, key, new_views, put_key, views
+from capnrpc_micro.rpc.tables import key, put_key
+from capnrpc_micro.words import FORMAT, SHIFT, clear, new_views, view, views
 
 # Halves in all four quarters of their range, and the edges between them.
 HALVES = (0, 1, 0x3FFF, 0x4000, 0x7FFF, 0x8000, 0xBFFF, 0xC000, 0xFFFF)
 
 
+def three(v):
+    """The views that are always made: words, halves and bytes."""
+    return v[6], v[5], v[3]
+
+
 def test_views_show_the_same_memory():
     buffer = bytearray(range(1, 9))
-    i, h, b = views(buffer)
+    i, h, b = three(views(buffer))
     assert (h[0], h[1], h[2], h[3]) == (0x0201, 0x0403, 0x0605, 0x0807)
     assert (i[0], i[1]) == (0x04030201, 0x08070605)
     assert bytes(b) == bytes(buffer)
@@ -21,8 +27,33 @@ def test_views_show_the_same_memory():
     assert bytes(buffer) == b"\xff\xff\xff\xff\x09\x06\x00\x00"
 
 
+def test_views_on_demand():
+    v = new_views(16)
+    for kind in (2, 4, 7):
+        assert v[kind] is None
+        made = view(v, kind)
+        assert v[kind] is made
+        v[3][:] = b"\x85\x01" * 8
+        assert made[0] == (-123 if kind == 2 else 0x0185 if kind == 4 else 0x0185 << 16 | 0x0185)
+        last = (16 << 3 >> SHIFT[kind]) - 1
+        made[last] = 1
+        assert v[3][last * (1 << SHIFT[kind] >> 3)] == 1
+        try:
+            made[last + 1]
+        except IndexError:
+            continue
+        raise AssertionError("read beyond the end")
+
+
+def test_formats_and_shifts_agree():
+    from struct import calcsize
+
+    for kind in range(2, 12):  # the numbers
+        assert 8 * calcsize(FORMAT[kind]) == 1 << SHIFT[kind]
+
+
 def test_words_are_signed():
-    i, h, _ = new_views(8)
+    i, h, _ = three(new_views(8))
     h[0] = 0
     h[1] = 0xC000
     assert i[0] == -power(29) - power(29)
@@ -33,7 +64,7 @@ def test_words_are_signed():
 
 def test_words_outside_31_bits():
     big = needs_big_integers(31)
-    i, h, _ = new_views(8)
+    i, h, _ = three(new_views(8))
     h[1] = 0x8000
     assert i[0] == -big
     h[1] = 0x7FFF
@@ -41,7 +72,7 @@ def test_words_outside_31_bits():
 
 
 def test_words_outside_31_bits_overflow_without_big_integers():
-    i, h, _ = new_views(8)
+    i, h, _ = three(new_views(8))
     h[1] = 0x8000
     try:
         assert i[0] < -power(29) - power(29)
@@ -51,13 +82,13 @@ def test_words_outside_31_bits_overflow_without_big_integers():
 
 def test_size_is_rounded_up_to_words():
     for size, rounded in ((0, 0), (1, 8), (7, 8), (8, 8), (9, 16)):
-        assert len(new_views(size)[2]) == rounded
+        assert len(new_views(size)[3]) == rounded
 
 
 def test_views_keep_their_memory():
     import gc
 
-    i, h, b = new_views(64)
+    i, h, b = three(new_views(64))
     i[3] = 77
     b = None
     gc.collect()
@@ -68,10 +99,10 @@ def test_views_keep_their_memory():
 
 
 def test_index_beyond_the_end():
-    i, h, b = new_views(8)
-    for view, end in ((i, 2), (h, 4), (b, 8)):
+    i, h, b = three(new_views(8))
+    for each, end in ((i, 2), (h, 4), (b, 8)):
         try:
-            view[end]
+            each[end]
         except IndexError:
             continue
         raise AssertionError("read beyond the end")
@@ -87,7 +118,7 @@ def test_clear():
 
 
 def test_key_is_the_number_below_2_to_30():
-    _, h, _ = new_views(8)
+    h = new_views(8)[5]
     h[2], h[3] = 0xFFFF, 0x3FFF
     assert key(h, 2) == (0x3FFF << 16 | 0xFFFF)
     h[2], h[3] = 5, 0
@@ -95,7 +126,7 @@ def test_key_is_the_number_below_2_to_30():
 
 
 def test_key_is_bytes_from_2_to_30():
-    _, h, _ = new_views(8)
+    h = new_views(8)[5]
     h[2], h[3] = 0x0201, 0x4000
     assert key(h, 2) == b"\x01\x02\x00\x40"
     h[2], h[3] = 0xFFFF, 0xFFFF
@@ -103,7 +134,7 @@ def test_key_is_bytes_from_2_to_30():
 
 
 def test_keys_of_all_quarters_come_back():
-    _, h, b = new_views(16)
+    _, h, b = three(new_views(16))
     keys = set()
     for low in HALVES:
         for high in HALVES:
@@ -121,7 +152,7 @@ def test_key_below_2_to_30_takes_no_memory():
     needs_micropython()
     import gc
 
-    _, h, _ = new_views(8)
+    h = new_views(8)[5]
     h[0], h[1] = 0xFFFF, 0x3FFF
     before = gc.mem_alloc()
     for _ in range(10):

@@ -4,7 +4,7 @@
 Words are written from 16-bit halves, so that no number exceeds a board's 31 bits.
 """
 
-from capnrpc_micro.layout import (
+from kinds import (
     BOOL,
     DATA,
     ENUM,
@@ -24,9 +24,9 @@ from capnrpc_micro.layout import (
     UINT32,
     UINT64,
     VOID,
-    struct_at,
 )
-from capnrpc_micro.layout_build import put_struct
+
+from capnrpc_micro.layout import put_struct, refuse, struct_at
 from capnrpc_micro.message import Builder, Message
 from capnrpc_micro.schema import Enum, Interface, Struct
 from capnrpc_micro.words import views
@@ -95,7 +95,8 @@ def built(type, value, size=64, limit=1 << 20):
     """The Builder of a message with this root value."""
     m = Builder(size, limit)
     m.begin()
-    put_struct(m, m.lo, type, value)
+    if put_struct(m, m.lo, type, value):
+        refuse(type, None, value)
     m.end()
     return m
 
@@ -116,13 +117,18 @@ def raises(error, text, fn, *args):
     raise AssertionError("%s was expected, but %r returned" % (error.__name__, result))
 
 
+def names(type):
+    """The names of a struct's fields, a list."""
+    return [type.table_[at] for at in range(0, len(type.table_), 3)]
+
+
 class Cap:
     """Stands for a capability."""
 
     def __init__(self, name):
         self.name = name
 
-    def as_(self, interface):
+    def cast_as(self, interface):
         """What a reader returns for it."""
         return self.name, interface
 

@@ -9,5 +9,5 @@ client       what a program holds: typed references, and the promises that calls
 
 # Lowest first, so that no import waits for a long chain of others: each link takes stack on a board.
 from ..message import MessageError  # noqa: F401, I001
-from ..layout_build import fill  # noqa: F401
+from ..layout import fill  # noqa: F401
 from . import promise, dispatch, client, capability  # noqa: F401

@@ -54,7 +54,7 @@ class Cap:
             hook = hook.resolution
         return hook
 
-    def as_(self, interface):
+    def cast_as(self, interface):
         """A Client of this hook. It does not count as a reference."""
         return Client(self, interface)
 

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Layer `objects`: what a program holds of capabilities elsewhere and of calls under way."""
 
-from ..layout import GROUP, INTERFACE, STRUCT, StructReader, struct_at
+from ..layout import StructReader, struct_at
+from ..words import const
+
+# Kinds, as in `layout`.
+_STRUCT = const(15)
+_INTERFACE = const(16)
+_GROUP = const(18)
 
 
 class Client:
@@ -18,7 +24,7 @@ class Client:
         interface, ordinal = self._interface.find_(name)
         return _Method(self._hook, interface, ordinal)
 
-    def as_(self, interface):
+    def cast_as(self, interface):
         """The same object seen as another interface. Calls tell whether it has it."""
         return Client(self._hook, interface)
 
@@ -89,12 +95,12 @@ def _pipelined(call, type, path, name):
     code = type.table_[at + 1]
     extra = type.table_[at + 2]
     kind = code & 31
-    if kind == GROUP:
+    if kind == _GROUP:
         return _Path(call, extra, path)
     path = path + (code >> 5,)
-    if kind == INTERFACE:
+    if kind == _INTERFACE:
         return Client(call.pipeline(path), extra)
-    if kind == STRUCT:
+    if kind == _STRUCT:
         return _Path(call, extra[0] if isinstance(extra, tuple) else extra, path)
     raise AttributeError("%s is no capability: await the call to read it" % name)
 

@@ -5,23 +5,37 @@ Everything here is worked out once for a class, so that a call costs a few compa
 """
 
 from ..layout import (
-    ANYPOINTER,
-    DATA,
-    GROUP,
-    INT32,
-    INTERFACE,
-    LIST,
-    STRUCT,
     StructReader,
     blob,
+    fill,
     follow,
-    read,
+    new_struct,
+    number,
+    pointee,
+    put_field,
+    put_struct,
+    refuse,
+    scalar,
     struct_at,
 )
-from ..layout_build import fill, new_struct, put_field, put_struct
+from ..words import SHIFT, const, view
 
-_STRUCTURED = (LIST, STRUCT, ANYPOINTER, GROUP)
-_WITH_CAPS = _STRUCTURED + (INTERFACE,)
+# Kinds, as in `layout`.
+_BOOL = const(1)
+_INT32 = const(6)
+_INT64 = const(8)
+_TEXT = const(12)
+_DATA = const(13)
+_LIST = const(14)
+_STRUCT = const(15)
+_INTERFACE = const(16)
+_ANYPOINTER = const(17)
+_GROUP = const(18)
+
+_len = len
+
+_STRUCTURED = (_LIST, _STRUCT, _ANYPOINTER, _GROUP)
+_WITH_CAPS = _STRUCTURED + (_INTERFACE,)
 
 
 def _plain():
@@ -51,7 +65,7 @@ def _holds(type, kinds):
 
 def _word(type):
     table = type.table_
-    if len(table) == 3 and table[1] & 31 == INT32 and table[2] is None:
+    if len(table) == 3 and table[1] & 31 == _INT32 and table[2] is None:
         return table[1] >> 5
     return -1
 
@@ -106,21 +120,49 @@ class Handler:
             return (struct_at(m, p, m.nesting, params),)
         tag, t = follow(m, p)
         h = m.h
-        return self.decode(m, t, 2 * h[2 * tag + 2], h[2 * tag + 3])
+        return self.decode(m, t << 2, h[2 * tag + 2] << 3, h[2 * tag + 3])
 
     def decode(self, m, t, d, n):
-        """The arguments from the struct at t with d 32-bit words and n pointers."""
+        """The arguments from the struct at t, in bytes, with d bytes of data and n pointers."""
         table = self._params.table_
-        return [
-            self._argument(m, t, d, n, table[k], table[k + 1]) for k in range(1, len(table), 3)
-        ]
+        args = []
+        views = m.v
+        t3 = t << 3
+        d3 = d << 3
+        k = 1
+        while k < _len(table):
+            code = table[k]
+            kind = code & 31
+            # Numbers without a default are most of what there is: for them no function is called
+            # that need not be.
+            if kind < _TEXT and table[k + 1] is None and code >> 5 < d3 >> SHIFT[kind]:
+                code = (code >> 5) + (t3 >> SHIFT[kind])
+                if _BOOL < kind < _INT64:
+                    args.append((views[kind] or view(views, kind))[code])
+                else:
+                    args.append(number(m, code, kind))
+            else:
+                args.append(self._argument(m, t, d, n, code, table[k + 1]))
+            k += 3
+        return args
 
     def _argument(self, m, t, d, n, code, extra):
-        if self._borrows and code & 31 == DATA:
+        kind = code & 31
+        if kind == _DATA and self._borrows:
             at = code >> 5
-            view = blob(m, t + d + 2 * at, False) if at < n else None
+            view = blob(m, (t + d >> 2) + 2 * at, False) if at < n else None
             return memoryview(extra or b"") if view is None else view
-        return read(m, t, d, n, m.nesting, code, extra)
+        return read(m, t, d, n, code, extra)
+
+
+def read(m, t, d, n, code, extra):
+    """The value of one field of the struct at byte t with d bytes of data and n pointers."""
+    kind = code & 31
+    if _TEXT <= kind < _GROUP and code >> 5 < n:
+        return pointee(m, (t + d >> 2) + (code >> 5 << 1), m.nesting, kind, extra)
+    if kind < _TEXT:
+        return scalar(m, t, d, code, extra)
+    return StructReader(m, t, d, n, m.nesting, None)._read(code, extra)
 
 
 def handlers_of(server):
@@ -179,6 +221,11 @@ def find_handler(handlers, h, at, method):
     return None, "the object does not implement the requested interface"
 
 
+def _put(m, p, type, value):
+    if put_struct(m, p, type, value):
+        refuse(type, None, value)
+
+
 def put_results(m, p, results, value):
     """Builds what a handler returned as the results struct that pointer p points to.
 
@@ -187,18 +234,18 @@ def put_results(m, p, results, value):
     """
     table = results.table_
     if value.__class__ is StructReader and value._type is results:
-        put_struct(m, p, results, value)
+        _put(m, p, results, value)
     elif not table:
         if value is not None:
             raise TypeError("the method has no results, but returned " + value.__class__.__name__)
     elif len(table) == 3 and results.tag_ is None:
         t = new_struct(m, p, results.data_, results.pointers_)
         if value is not None:
-            put_field(m, t, results, 0, value)
+            put_field(m, t, t + 2 * results.data_, results, 0, value)
     elif value is None:
         new_struct(m, p, results.data_, results.pointers_)
     else:
-        put_struct(m, p, results, value)
+        _put(m, p, results, value)
 
 
 def put_params(m, p, name, params, args, kwargs):
@@ -210,17 +257,18 @@ def put_params(m, p, name, params, args, kwargs):
     if not params.table_ and not args and not kwargs:
         return
     if params.tag_ is not None and len(args) == 1:
-        put_struct(m, p, params, args[0])
+        _put(m, p, params, args[0])
         return
     if len(args) * 3 > params.union_at_:
         raise TypeError(
             "%s takes %d arguments, %d were given" % (name, params.union_at_ // 3, len(args))
         )
     t = new_struct(m, p, params.data_, params.pointers_)
+    p = t + 2 * params.data_
     for k in range(len(args)):
-        put_field(m, t, params, 3 * k, args[k])
+        put_field(m, t, p, params, 3 * k, args[k])
     for key in kwargs:
         if params.find_(key) < 3 * len(args):
             raise TypeError("%s: %s is given twice" % (name, key))
     if kwargs:
-        fill(m, t, params, kwargs)
+        fill(m, t, p, params, kwargs)

@@ -5,8 +5,7 @@ A call that a plain method answers at once, without capabilities in its results,
 table: its Return says that no Finish is needed.
 """
 
-from ..layout import blob, follow
-from ..layout_build import copy_pointer, new_struct
+from ..layout import blob, follow, new_struct, on_demand
 from ..message import Message, MessageError
 from ..objects.capability import (
     LocalCap,
@@ -17,7 +16,7 @@ from ..objects.capability import (
 from ..objects.client import release_caps, release_hooks
 from ..objects.dispatch import find_handler, put_results
 from ..objects.promise import OVERLOADED, UNIMPLEMENTED, Error, error_from
-from ..words import key, new_views, put_key
+from ..words import new_views
 from .captable import (
     drop_export,
     import_caps,
@@ -25,7 +24,7 @@ from .captable import (
     put_captable,
     release_exports,
 )
-from .tables import ProtocolError
+from .tables import ProtocolError, key, put_key
 from .wire import (
     BODY,
     CALL_DATA,
@@ -219,7 +218,7 @@ def send_results(conn, key, results, value):
     put_key(m.h, 2 * (at + BODY), key)
     try:
         if results is None:
-            copy_pointer(m, at + RETURN_CONTENT, value, value.root)
+            on_demand.copy_pointer(m, at + RETURN_CONTENT, value, value.root)
         else:
             put_results(m, at + RETURN_CONTENT, results, value)
             for k in range(len(m.caps)):

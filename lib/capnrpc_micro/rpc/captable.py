@@ -5,14 +5,14 @@ exports   our hooks that the peer refers to, with how often each was sent
 imports   the peer's capabilities that we refer to, with how often each was received
 """
 
-from ..layout import STRUCT, list_at
+from ..layout import list_at
 from ..message import MessageError
 from ..objects.capability import BrokenCap
 from ..objects.client import release_hooks
 from ..objects.promise import OVERLOADED, UNIMPLEMENTED, Error
-from ..words import key, put_key
+from ..words import const
 from .hooks import Import
-from .tables import ProtocolError
+from .tables import ProtocolError, key, put_key
 from .wire import (
     CAP_NONE,
     GET_POINTER_FIELD,
@@ -29,6 +29,8 @@ from .wire import (
     put_exception,
     send_pair,
 )
+
+_STRUCT = const(15)  # the kind, as in `layout`
 
 # What an answer is charged for a promise of a capability in its results.
 _PIPELINE_BYTES = 256
@@ -181,7 +183,7 @@ def import_caps(conn, m, p):
 
     Raises MessageError; Error when there are too many, having given all back.
     """
-    entries = list_at(m, p, 2, STRUCT, None)
+    entries = structs_at(m, p)
     caps = []
     if len(conn.imports) + len(entries) > conn.limits.imports:
         for entry in entries:
@@ -189,12 +191,20 @@ def import_caps(conn, m, p):
         raise Error("too many capabilities are held over this connection", OVERLOADED)
     try:
         for entry in entries:
-            hook = import_cap(conn, m, entry._t, entry._d, entry._n)
+            hook = import_cap(conn, m, entry._t >> 2, entry._d >> 2, entry._n)
             caps.append(hook and hook.retain())
     except MessageError:
         release_hooks(caps)
         raise
     return caps
+
+
+def structs_at(m, p):
+    """The list of structs at pointer p, of which whole words are read without a schema."""
+    entries = list_at(m, p, 2, _STRUCT, None)
+    if entries._d & 7:
+        raise MessageError("list of numbers where structs are expected")
+    return entries
 
 
 def import_cap(conn, m, t, d, n):
@@ -228,12 +238,12 @@ def _import(conn, id, unsettled):
 
 def _give_back(conn, entry):
     m = entry._m
-    t = entry._t
+    t = entry._t >> 2
     which = m.h[2 * t] if entry._d else 0
     if which == SENDER_HOSTED or which == SENDER_PROMISE:
         send_release(conn, key(m.h, 2 * t + 2), 1)
     elif which == THIRD_PARTY_HOSTED and entry._n:
-        t, _ = body(m, t + entry._d, 1, 1)
+        t, _ = body(m, t + (entry._d >> 2), 1, 1)
         send_release(conn, key(m.h, 2 * t), 1)
 
 
@@ -262,10 +272,11 @@ def promised_answer(conn, m, p):
 def _path(m, p):
     """The pointer indexes of the transform list at pointer p, a tuple. Raises MessageError."""
     path = []
-    for op in list_at(m, p, 2, STRUCT, None):
-        which = m.h[2 * op._t] if op._d else 0
+    for op in structs_at(m, p):
+        t = op._t >> 1
+        which = m.h[t] if op._d else 0
         if which == GET_POINTER_FIELD:
-            path.append(m.h[2 * op._t + 1])
+            path.append(m.h[t + 1])
         elif which != NOOP:
             raise ProtocolError("transform with an unknown operation")
     return tuple(path)

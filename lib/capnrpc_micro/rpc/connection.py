@@ -10,7 +10,7 @@ output_sent(). The host object given at construction is all it knows of the even
     flush_soon(conn)    conn.output() has something, though no bytes were received
 """
 
-from ..layout_build import copy_pointer, new_struct
+from ..layout import new_struct, on_demand
 from ..message import Builder, MessageError, Receiver
 from ..objects.client import Client
 from ..objects.promise import (
@@ -23,11 +23,10 @@ from ..objects.promise import (
     resume_turns,
     run_turns,
 )
-from ..words import key
 from . import answers, questions
 from .captable import release_export
 from .quick import answer as answer_quickly
-from .tables import Slots
+from .tables import Slots, key
 from .wire import (
     ABORT,
     BOOTSTRAP,
@@ -180,7 +179,7 @@ class Connection:
         out.h[2 * t] = UNIMPLEMENTED
         m.caps = _ANY_CAPS
         try:
-            copy_pointer(out, t + 2, m, m.lo)
+            on_demand.copy_pointer(out, t + 2, m, m.lo)
         except MessageError:
             out.rollback()
             raise

@@ -2,7 +2,7 @@
 """Layer `rpc`: hooks of capabilities that are reached over a connection."""
 
 from ..objects.capability import Cap, PromiseCap
-from ..words import put_key
+from .tables import put_key
 from .wire import (
     IMPORTED_CAP,
     PROMISED_ANSWER,

@@ -6,14 +6,12 @@ are still on their way through the peer when the promise turns out to be an obje
 later calls wait until a Disembargo, sent down the same way, has come back.
 """
 
-from ..layout import blob, follow
-from ..layout_build import copy_pointer
+from ..layout import blob, follow, on_demand
 from ..message import MessageError
 from ..objects.capability import BrokenCap, Forwarded, PromiseCap, cap_at, hook_of
 from ..objects.client import CallPromise, release_caps
 from ..objects.dispatch import put_params
 from ..objects.promise import OVERLOADED, UNIMPLEMENTED, Error, Promise, error_from
-from ..words import key, put_key
 from .captable import (
     import_cap,
     import_caps,
@@ -23,7 +21,7 @@ from .captable import (
     send_release,
 )
 from .hooks import Pipeline
-from .tables import ProtocolError
+from .tables import ProtocolError, key, put_key
 from .wire import (
     BODY,
     BOOTSTRAP,
@@ -267,7 +265,7 @@ def forward(conn, target, request):
         m.h[k + CALL_METHOD] = request.method
         for j in range(4):
             m.h[k + CALL_INTERFACE + j] = request.id[j]
-        copy_pointer(m, at + CALL_CONTENT, request.message, request.message.root)
+        on_demand.copy_pointer(m, at + CALL_CONTENT, request.message, request.message.root)
         _end_call(conn, question, at)
     except Exception as error:
         _undo(conn, question)

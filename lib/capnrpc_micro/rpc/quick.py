@@ -7,10 +7,10 @@ the Return is a copy of a frame in which only the ids and the values are missing
 what it brings; the tests run every scenario with and without it.
 """
 
-from ..layout import StructReader, read
-from ..layout_build import fill, new_struct, put_field
+from ..layout import StructReader, fill, new_struct, put_field, refuse
 from ..message import Builder
 from ..objects.capability import LocalCap, is_awaitable
+from ..objects.dispatch import read
 from ..objects.promise import error_from
 from ..words import const
 from .answers import answer_later, send_exception, send_results
@@ -120,10 +120,10 @@ def answer(conn, m):
             value = handler.fn(hook.server, i[t + word] if word < d else 0)
         elif handler.single:
             value = handler.fn(
-                hook.server, read(m, t, d, n, m.nesting, handler.code, handler.extra)
+                hook.server, read(m, t << 2, d << 2, n, handler.code, handler.extra)
             )
         else:
-            value = handler.fn(hook.server, *handler.decode(m, t, d, n))
+            value = handler.fn(hook.server, *handler.decode(m, t << 2, d << 2, n))
         word = handler.results_word
         if word >= 0 and not (value.__class__ is int and -_SMALL <= value <= _SMALL):
             word = -1
@@ -143,9 +143,12 @@ def answer(conn, m):
             out.i[at + _RESULTS + word] = value
         elif value is not None:
             if handler.several:
-                fill(out, at + _RESULTS, results, value)
+                k = at + _RESULTS
+                if fill(out, k, k + 2 * results.data_, results, value):
+                    refuse(results, None, value)
             else:
-                put_field(out, at + _RESULTS, results, 0, value)
+                k = at + _RESULTS
+                put_field(out, k, k + 2 * results.data_, results, 0, value)
         if (out.hi - at) << 2 == _len(frame):
             out.building = False
         else:  # Text or Data came behind the struct

@@ -1,11 +1,33 @@
 # SPDX-License-Identifier: MIT
-"""Layer `rpc`: tables of our own ids."""
+"""Layer `rpc`: tables of ids, our own and the peer's."""
 
 from ..message import MessageError
 
 
 class ProtocolError(MessageError):
     """A valid message that the protocol does not allow here: the connection is aborted."""
+
+
+def key(h, at):
+    """A table key for the 32-bit number in halves at, at + 1 of the view h.
+
+    A small int below 2**30, else its four bytes, so that no big integer is ever made.
+    """
+    high = h[at + 1]
+    if high < 0x4000:
+        return high << 16 | h[at]
+    low = h[at]
+    return bytes((low & 255, low >> 8, high & 255, high >> 8))
+
+
+def put_key(h, at, key):
+    """Writes a table key (see `key`) as the 32-bit number in halves at, at + 1 of the view h."""
+    if isinstance(key, int):
+        h[at] = key & 0xFFFF
+        h[at + 1] = key >> 16
+    else:
+        h[at] = key[0] | key[1] << 8
+        h[at + 1] = key[2] | key[3] << 8
 
 
 class Slots:
@@ -29,7 +51,7 @@ class Slots:
         return id
 
     def get(self, id):
-        """The item with an id (a table key, see words.key), or None."""
+        """The item with an id (a table key, see `key`), or None."""
         items = self.items
         return items[id] if isinstance(id, int) and id < len(items) else None
 

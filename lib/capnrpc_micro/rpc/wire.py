@@ -4,10 +4,10 @@
 Positions in 32-bit words, halves in 16 bits. A test compares them with rpc.capnp itself.
 """
 
-from ..layout import follow
-from ..layout_build import new_struct, put_blob
+from ..layout import follow, new_struct, put_blob
 from ..message import Builder, MessageError
-from ..words import const, put_key
+from ..words import const
+from .tables import put_key
 
 # Message: the union's tag is half 0.
 UNIMPLEMENTED = const(0)

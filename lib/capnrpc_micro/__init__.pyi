@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from .schema import CallPromise, Server, StructReader
+from .schema import Client as Client
+
+_T = TypeVar("_T")
+_Client = TypeVar("_Client", bound=Client)
+
+__version__: str
+DISCONNECTED: int
+FAILED: int
+OVERLOADED: int
+UNIMPLEMENTED: int
+
+class Error(Exception):
+    reason: str
+    type: int
+    def __init__(self, reason: object, type: int = ...) -> None: ...
+
+class Limits:
+    message_words: int
+    segments: int
+    nesting: int
+    traversal_words: int
+    receive_bytes: int
+    send_bytes: int
+    output_mark: int
+    output_bytes: int
+    stall_ms: int
+    questions: int
+    answers: int
+    exports: int
+    imports: int
+    embargoes: int
+    call_bytes: int
+    connections: int
+    def __init__(self, **changed: int) -> None: ...
+    @staticmethod
+    def host(**changed: int) -> Limits: ...
+
+class _Peer:
+    @property
+    def error(self) -> Error | None: ...
+    def bootstrap(self, interface: type[_Client]) -> _Client: ...
+    async def close(self) -> None: ...
+    async def wait_closed(self) -> None: ...
+
+class _Serving:
+    refused: int
+    async def close(self) -> None: ...
+    async def wait_closed(self) -> None: ...
+
+async def connect(
+    host: str, port: int = 7000, main: Server | Client | None = None, limits: Limits | None = None
+) -> _Peer: ...
+async def serve(
+    main: Server | Client, host: str = "0.0.0.0", port: int = 7000, limits: Limits | None = None
+) -> _Serving: ...
+async def wait_for(call: Awaitable[_T], seconds: float) -> _T: ...
+def release(thing: Client | StructReader | CallPromise[Any]) -> None: ...
+def retain(thing: _Client) -> _Client: ...

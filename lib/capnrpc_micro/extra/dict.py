@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Layer `layout`: structs from and to dictionaries, and as text. Loaded on demand.
+
+What follows structs into structs calls itself: deep messages end in RuntimeError on a small stack.
+"""
+
+from ..layout import ListReader, StructReader, blob, null, on_demand, put_field, put_scalar, refuse
+from ..words import SHIFT, const
+
+_VOID = const(0)
+_TEXT = const(12)
+_DATA = const(13)
+_LIST = const(14)
+_GROUP = const(18)
+_ENUM = const(19)
+
+
+def fill_other(m, t, p, type, value, group):
+    """layout.fill() from what is not a tuple of all fields: a dict or a reader.
+
+    Returns whether the value is refused. Errors about its fields name them.
+    """
+    if isinstance(value, StructReader):
+        if value._type is not type:
+            return True
+        if not group:
+            return on_demand.copy_into(m, t, p, type.pointers_, value)
+        # It stands among other fields of its struct.
+        value = lossless(value)
+    if not isinstance(value, dict):
+        return True
+    chosen = None
+    index = type.index_
+    for name in value:
+        if name in index and index[name] >= 0:  # a number: the most frequent and simple
+            at = index[name]
+            if put_scalar(m, t << 2, at & 0xFFFFF, None, value[name]):
+                refuse(type, at >> 20, value[name])
+            continue
+        at = type.find_(name)
+        if at >= type.union_at_:
+            # A dict may have no order, so that neither would be the last.
+            if chosen:
+                raise ValueError("%s and %s are in one union" % (chosen, name))
+            chosen = name
+        put_field(m, t, p, type, at, value[name])
+
+
+def lossless(reader):
+    """The fields of a struct that are set, by name; floats as their bytes."""
+    fields = {}
+    for name, _, value in _fields(reader):
+        fields[name] = raw_(reader, name) if isinstance(value, float) else value
+    return fields
+
+
+def _pointer(reader, code):
+    """Where the pointer of a field stands, or None if it is null."""
+    if code >> 5 < reader._n:
+        p = (reader._t + reader._d >> 2) + (code >> 5 << 1)
+        if not null(reader._m.h, p):
+            return p
+
+
+def _is_not_set(reader, at):
+    start = reader._type.union_at_
+    return at >= start and at != start + 3 * reader._tag()
+
+
+def has_(reader, name):
+    """Whether a field is set: a pointer that is not null, anything else always, but of a union only
+    the field that it holds.
+    """
+    type = reader._type
+    at = type.find_(name)
+    if _is_not_set(reader, at):
+        return False
+    code = type.table_[at + 1]
+    return not _TEXT <= code & 31 < _GROUP or _pointer(reader, code) is not None
+
+
+def raw_(reader, name):
+    """The bytes of a field, a memoryview: of Text (without its NUL) and Data into the message, of a
+    number a copy. A Float64 so keeps all its digits on boards whose floats have 32 bits.
+    """
+    type = reader._type
+    at = type.find_(name)
+    if _is_not_set(reader, at):
+        raise on_demand.not_set(reader, name)
+    code = type.table_[at + 1]
+    extra = type.table_[at + 2]
+    kind = code & 31
+    if kind == _TEXT or kind == _DATA:
+        p = _pointer(reader, code)
+        return memoryview(extra or b"") if p is None else blob(reader._m, p, kind == _TEXT)
+    if kind > _TEXT and kind != _ENUM or SHIFT[kind] < 3:
+        raise TypeError("%s is no number, Text or Data" % name)
+    n = 1 << SHIFT[kind] >> 3
+    at = reader._t + (code >> 5) * n
+    data = bytearray(n)
+    if at + n <= reader._t + reader._d:
+        data[:] = reader._m.b[at : at + n]
+    if isinstance(extra, tuple):
+        extra = extra[1]
+    for k in range(n):
+        if isinstance(extra, bytes):
+            data[k] ^= extra[k]
+        elif isinstance(extra, int):
+            data[k] ^= extra >> 8 * k & 255
+    return memoryview(data)
+
+
+def _fields(reader):
+    """(name, kind, value) of each field that is set."""
+    type = reader._type
+    table = type.table_
+    for at in range(0, len(table), 3):
+        chosen = at >= type.union_at_ and not _is_not_set(reader, at)
+        if chosen or has_(reader, table[at]):
+            yield table[at], table[at + 1] & 31, reader._read(table[at + 1], table[at + 2])
+
+
+def to_dict(reader):
+    """The fields that are set by their names: structs as dicts, lists as lists, all else as read."""
+    return {name: _plain(value) for name, _, value in _fields(reader)}
+
+
+def _plain(value):
+    if isinstance(value, StructReader):
+        return to_dict(value)
+    if isinstance(value, ListReader):
+        return [_plain(item) for item in value]
+    return value
+
+
+def to_text(value):
+    """A struct or a list as the schema language writes it: (name = "Ada", tags = ["x"])."""
+    if isinstance(value, StructReader):
+        return "(%s)" % ", ".join(
+            [name + " = " + _text(kind, item) for name, kind, item in _fields(value)]
+        )
+    return "[%s]" % ", ".join([_text(value._kind, item) for item in value])
+
+
+def _text(kind, value):
+    if isinstance(value, (StructReader, ListReader)):
+        return to_text(value)
+    if kind == _TEXT:
+        return '"%s"' % repr('"' + value)[2:-1].replace('"', '\\"')
+    if kind == _DATA:
+        return '0x"%s"' % " ".join(["%02x" % byte for byte in value])
+    if kind == _VOID:
+        return "void"
+    if kind == _ENUM:
+        return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
