@@ -9,7 +9,7 @@ if not __package__:  # run as a directory, `python tools/capnpc_micropython`
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 try:
-    from capnpc_micropython import emit, names, nodes, parse
+    from capnpc_micropython import annotations, emit, names, nodes, parse, stub
 except ModuleNotFoundError as error:
     if error.name != "capnp":
         raise
@@ -37,7 +37,7 @@ def main(argv=None):
 def _options(argv):
     parser = argparse.ArgumentParser(
         prog="capnpc_micropython",
-        description="Write <file>_capnp.py for each schema file. Without any file, act as a"
+        description="Write <file>_capnp.py and its stub for each schema file. Without any file, act as a"
         " plugin of `capnp compile`: read its request from the standard input and write in the"
         " current directory.",
     )
@@ -54,6 +54,9 @@ def _options(argv):
         "-o", dest="output", metavar="DIR", help="write in DIR instead of beside each schema"
     )
     parser.add_argument(
+        "--no-stubs", dest="stubs", action="store_false", help="write no <file>_capnp.pyi"
+    )
+    parser.add_argument(
         "--check", action="store_true", help="write nothing; fail if a generated file is stale"
     )
     options = parser.parse_args(argv)
@@ -65,15 +68,20 @@ def _options(argv):
 
 
 def _generate(data, options):
-    """Return the text of each module by the path of its file."""
+    """Return the text of each module and stub by the path of its file."""
     modules = {}
     with nodes.read(data) as request:
         for file in request.files:
+            if not (file.declares() or annotations.collect(request.nodes, file.node)):
+                continue
             folder = options.output or os.path.dirname(file.name)
             path = os.path.join(folder, names.module_name(file.name) + ".py")
             if path in modules:
                 raise nodes.SchemaError(f"{file.name}: another schema already writes {path}")
-            modules[path] = emit.module_text(request, file)
+            module = emit.Module(request, file)
+            modules[path] = module.text()
+            if options.stubs:
+                modules[path + "i"] = stub.stub_text(request, file, module)
     return modules
 
 

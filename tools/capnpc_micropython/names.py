@@ -3,10 +3,16 @@
 
 import keyword
 import os
+import re
 
 from capnpc_micropython import nodes, text
 
-LIBRARY = ("EMPTY", "Enum", "Interface", "Struct", "const")
+LIBRARY = ("EMPTY", "STREAM", "Capability", "Enum", "Interface", "Struct", "const", "constant")
+_KINDS = ("text", "data", "void", "bool", "anyPointer", "int8", "int16", "int32", "int64")
+_KINDS += ("uint8", "uint16", "uint32", "uint64", "float32", "float64")
+_SCHEMA_NAMES = {kind: kind[0].upper() + kind[1:] for kind in _KINDS}
+_SCHEMA_NAMES |= {kind: kind[:2].upper() + kind[2:] for kind in _KINDS if kind[0] == "u"}
+_WITHOUT_DECLARATION = {"struct": "AnyStruct", "list": "AnyList", "interface": "Capability"}
 
 
 def python_name(name, nested=False):
@@ -28,34 +34,82 @@ def python_path(path):
 def module_name(schema_file):
     """Return the name of the module that is generated from a schema file."""
     stem = os.path.basename(schema_file).removesuffix(".capnp")
-    name = stem.replace("-", "_") + "_capnp"
-    if not name.isidentifier():
-        raise nodes.SchemaError(f"{schema_file}: {name} cannot be the name of a Python module")
-    return name
+    name = re.sub(r"\W", "_", stem) + "_capnp"
+    return name if name.isidentifier() else "_" + name
 
 
 class Names:
-    """The names in one generated module: its own types, and imports as they are asked for."""
+    """The names in one generated module: its own types, and imports as they are asked for.
 
-    def __init__(self, file):
+    brands   the branded types that the module needs, by name: all that were asked for
+    """
+
+    def __init__(self, nodes_, file):
+        self._nodes = nodes_
         self._own = {node.id: python_path(path) for node, path in file.declarations}
-        # Constants are set after everything else, so that they may take any name.
+        # Constants are set after everything else, so that they may take any name but this.
         types = ("enum", "interface", "struct")
         self._top = {path[0] for node, path in file.declarations if node.which() in types}
+        self._top |= {"constant"} & {path[0] for _, path in file.declarations}
         self._library = set()
         self._imports = {}
+        self._brand_names = {}
+        self.brands = {}
 
-    def type(self, node):
-        """Return the expression for a named type, which is then imported if it has to be."""
-        if node.id in self._own:
-            return self._own[node.id]
-        schema_file, path = nodes.display(node)
-        module = module_name(schema_file)
-        first = python_name(path[0])
+    def type(self, type_):
+        """Return the expression for a declared type, which is then imported if it has to be."""
+        module, path = self.place(type_)
+        if module is None:
+            return path
+        first, dot, rest = path.partition(".")
         if (module, first) not in self._imports:
             taken = {*self._top, *LIBRARY, *self._imports.values()}
             self._imports[module, first] = f"{module}_{first}" if first in taken else first
-        return ".".join((self._imports[module, first], *python_path(path).split(".")[1:]))
+        return self._imports[module, first] + dot + rest
+
+    def place(self, type_):
+        """Return the module that has a declared type, None for this one, and its name there."""
+        if type_.brand:
+            return None, self._branded(type_)
+        if type_.id in self._own:
+            return None, self._own[type_.id]
+        schema_file, path = nodes.display(self._nodes[type_.id])
+        return module_name(schema_file), python_path(path)
+
+    def _branded(self, type_):
+        if type_ not in self._brand_names:
+            name = start = self._spell(type_, ("_", "_", "", "__"))
+            count = 1
+            while name in self.brands:  # the same names in several other files
+                count += 1
+                name = f"{start}_{count}"
+            self.brands[name] = type_
+            self._brand_names[type_] = name
+        return self._brand_names[type_]
+
+    def title(self, type_):
+        """Return a type as it is written in schemas, for people."""
+        return self._spell(type_, ("(", ", ", ")", "."))
+
+    def _spell(self, type_, marks):
+        start, comma, end, dot = marks
+        if type_.kind in _SCHEMA_NAMES:
+            return _SCHEMA_NAMES[type_.kind]
+        if type_.kind == "list" and type_.element:
+            return "List" + start + self._spell(type_.element, marks) + end
+        if not type_.id:
+            return _WITHOUT_DECLARATION[type_.kind]
+        brand = dict(type_.brand)
+        schema_file, path = nodes.display(self._nodes[type_.id])
+        parts = []
+        for id_, name in zip(self._nodes.scopes(type_.id), path, strict=True):
+            types = brand.get(id_)
+            if types:
+                name += start + comma.join(self._spell(t, marks) for t in types) + end
+            parts.append(name)
+        if dot != "." and type_.id not in self._own and path[0] in self._top:
+            parts[0] = f"{module_name(schema_file)}_{parts[0]}"
+        return dot.join(parts)
 
     def library(self, name):
         """Return the expression for a name of capnrpc_micro.schema, which is then imported."""

@@ -42,21 +42,95 @@ class Request:
     """All nodes by their ids, and the files to write modules for."""
 
     def __init__(self, message):
-        self.nodes = {node.id: node for node in message.nodes}
+        self.nodes = Nodes((node.id, node) for node in message.nodes)
         self.files = [File(self, file) for file in message.requestedFiles]
+
+
+class Nodes(dict):
+    """All nodes by their ids."""
+
+    def __init__(self, items):
+        super().__init__(items)
+        self._parameters = {}
+
+    def scopes(self, id_):
+        """Return the ids of a declaration and all that it is nested in, outermost first."""
+        scopes = []
+        while id_ in self and self[id_].which() != "file":
+            scopes.append(id_)
+            id_ = self[id_].scopeId
+        return scopes[::-1]
+
+    def depends(self, id_, scope):
+        """Return whether what a declaration is depends on the type parameters of a scope.
+
+        One that is nested in a generic need not use its parameters. Those of its own count always.
+        """
+        if id_ == scope:
+            return True
+        if id_ not in self._parameters:
+            self._parameters[id_] = self._scopes_used(id_)
+        return scope in self._parameters[id_]
+
+    def _scopes_used(self, id_):
+        """Return the scopes whose parameters a declaration, or what it leads to, names."""
+        used = set()
+        reached = set()
+        todo = [id_]
+        while todo:
+            id_ = todo.pop()
+            if id_ in self and id_ not in reached:
+                reached.add(id_)
+                _collect_uses(self[id_], todo, used)
+        return used
+
+
+def _collect_uses(node, ids, scopes):
+    """Add what a node refers to: the ids of declarations and the scopes of type parameters."""
+    types = []
+    brands = []
+    if node.which() == "struct":
+        for field in node.struct.fields:
+            if field.which() == "group":
+                ids.append(field.group.typeId)
+            else:
+                types.append(field.slot.type)
+    elif node.which() == "interface":
+        for base in node.interface.superclasses:
+            ids.append(base.id)
+            brands.append(base.brand)
+        for method in node.interface.methods:
+            ids += (method.paramStructType, method.resultStructType)
+            brands += (method.paramBrand, method.resultBrand)
+    while types or brands:
+        if brands:
+            bound = [s.bind for s in brands.pop().scopes if s.which() == "bind"]
+            types += [binding.type for b in bound for binding in b if binding.which() == "type"]
+            continue
+        type_ = types.pop()
+        kind = type_.which()
+        if kind == "list":
+            types.append(type_.list.elementType)
+        elif kind in ("struct", "interface"):
+            declared = getattr(type_, kind)
+            ids.append(declared.typeId)
+            brands.append(declared.brand)
+        elif kind == "anyPointer" and type_.anyPointer.which() == "parameter":
+            scopes.add(type_.anyPointer.parameter.scopeId)
 
 
 class File:
     """A requested file: its name as given by the user, and its own declarations.
 
-    `declarations` has the file's types and constants in schema order, outer before inner, each
-    as the node and the names that lead to it. Groups and parameter lists are not among them.
+    `declarations` has what the file declares in schema order, outer before inner, each as the
+    node and the names that lead to it. Groups and parameter lists are not among them.
     """
 
     def __init__(self, request, requested):
         self.name = requested.filename
+        self.node = request.nodes[requested.id]
         self.declarations = []
-        self._collect(request, request.nodes[requested.id], ())
+        self._collect(request, self.node, ())
 
     def _collect(self, request, scope, path):
         for nested in scope.nestedNodes:
@@ -65,9 +139,9 @@ class File:
             self.declarations.append((node, inner))
             self._collect(request, node, inner)
 
-    def error(self, declaration, message):
-        """Return the SchemaError for a declaration of this file."""
-        return SchemaError(f"{self.name}: {declaration}: {message}")
+    def declares(self):
+        """Return whether there is anything in it but declarations of annotations."""
+        return any(node.which() != "annotation" for node, _ in self.declarations)
 
 
 def display(node):

@@ -20,13 +20,17 @@ _ERROR = re.compile(
     r"^(?:  what\(\):  )?([^\n]+\.capnp):(\d+): failed: (.*?)(?:\nstack: [^\n]*)?\Z",
     re.MULTILINE | re.DOTALL,
 )
+# A comment, which may quote anything; an import, whose file is the group; any other string.
+_IMPORT = re.compile(
+    r'#.*|\bimport(?:\s|#.*)*"((?:[^"\\\n]|\\.)*)"|"(?:[^"\\\n]|\\.)*"',
+)
 
 
 def parse(files, include):
     """Return the CodeGeneratorRequest for these schema files, as bytes.
 
     `include` are the folders for imports that start with a slash; the schemas that come with
-    pycapnp are always found.
+    pycapnp and with the library are always found.
     """
     for file in files:
         if not file.endswith(".capnp") or not os.path.isfile(file):
@@ -34,6 +38,7 @@ def parse(files, include):
     tools = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     path = os.pathsep.join(filter(None, (tools, os.environ.get("PYTHONPATH"))))
     folders = [os.path.abspath(folder) for folder in include]
+    folders.append(os.path.join(os.path.dirname(tools), "lib"))
     child = subprocess.run(
         [sys.executable, "-m", __name__, str(len(folders)), *folders, *files],
         env={**os.environ, "PYTHONPATH": path},
@@ -81,7 +86,11 @@ def main(arguments):
 def _request(files, folders):
     parser = capnp.SchemaParser()
     loaded = [parser.load(file, display_name=file, imports=folders).schema for file in files]
-    reached = _reach(loaded)
+    imported = [
+        parser.load(path, display_name=os.path.basename(path), imports=folders).schema
+        for path in _imported(files, folders)
+    ]
+    reached = _reach(loaded + imported)
     schema = nodes.schema()
     request = schema.CodeGeneratorRequest.new_message()
     listed = request.init("nodes", len(reached))
@@ -96,10 +105,38 @@ def _request(files, folders):
     return request.to_bytes()
 
 
+def _imported(files, folders):
+    """Return the paths of all files that these import, directly or not, other than these."""
+    seen = {os.path.realpath(file) for file in files}
+    found = []
+    todo = list(files)
+    while todo:
+        file = todo.pop()
+        with open(file, encoding="utf-8", errors="replace") as text:
+            names = filter(None, _IMPORT.findall(text.read()))
+        for name in names:
+            path = _find(file, name, folders)
+            if path and os.path.realpath(path) not in seen:
+                seen.add(os.path.realpath(path))
+                found.append(path)
+                todo.append(path)
+    return found
+
+
+def _find(file, name, folders):
+    """Return the path of what a file imports by a name, or None."""
+    if not name.startswith("/"):
+        folders = [os.path.dirname(file)]
+    for folder in folders:
+        path = os.path.join(folder, name.lstrip("/"))
+        if os.path.isfile(path):
+            return path
+    return None
+
+
 def _reach(files):
-    """Return all nodes that these files' schemas contain or lead to, by id."""
+    """Return all nodes in these files, by id."""
     reached = {}
-    todo = []
     # Only schemas that are found from their files down give what is nested in them.
     nested = list(files)
     while nested:
@@ -107,40 +144,20 @@ def _reach(files):
         reached[schema.node.id] = schema.node
         nested += [schema.get_nested(inner.name) for inner in schema.node.nestedNodes]
         if schema.node.which() == "struct":
-            todo += _references(schema.as_struct())
+            _reach_groups(schema.as_struct(), reached)
         elif schema.node.which() == "interface":
-            todo += _references(schema.as_interface())
-    while todo:
-        schema = todo.pop()
-        if not hasattr(schema, "node"):  # a list
-            todo += _type_of(schema, "elementType")
-        elif schema.node.id not in reached:
-            reached[schema.node.id] = schema.node
-            todo += _references(schema)
+            for method in schema.as_interface().methods.values():
+                for struct in (method.param_type, method.result_type):
+                    reached[struct.node.id] = struct.node
+                    _reach_groups(struct, reached)
     return reached
 
 
-def _references(schema):
-    """Return the schemas that a schema refers to."""
-    found = []
-    if schema.node.which() == "struct":
-        for field in schema.fields_list:
-            found += _type_of(field, "schema")
-    elif schema.node.which() == "interface":
-        found += schema.superclasses
-        for method in schema.methods.values():
-            found += [method.param_type, method.result_type]
-    return found
-
-
-def _type_of(holder, attribute):
-    """Return the schema of a field's or list's type, in a list that is empty if it has none."""
-    try:
-        return [getattr(holder, attribute)]
-    except capnp.KjException as error:
-        if "Schema type is unknown" not in str(error):
-            raise
-        return []
+def _reach_groups(struct, reached):
+    for field in struct.fields_list:
+        if field.proto.which() == "group":
+            reached[field.schema.node.id] = field.schema.node
+            _reach_groups(field.schema, reached)
 
 
 def _no_core_dump():
