@@ -6,9 +6,10 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python
 SCHEMAS := lib/capnrpc_micro/device/*.capnp
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format schema size bench interpreters test-interpreters \
+.PHONY: help demo test soak lint format schema size bench interpreters test-interpreters \
   firmware test-boards setup clean
 
 help: ## list these commands
@@ -19,6 +20,9 @@ demo: $(READY) ## a board serves its network interface to pycapnp: five pings cr
 
 test: $(READY) ## all tests that need no root and no compiler, on CPython and MicroPython
 	@$(RUN) -m pytest
+
+soak: $(READY) ## compare random messages with pycapnp's reading of them for MINUTES=10
+	@$(RUN) host_tests/crosscheck/soak.py --minutes $(MINUTES)
 
 lint: $(READY) ## check style, formatting and that generated modules are up to date
 	@$(RUN) -m ruff check .

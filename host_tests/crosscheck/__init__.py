@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The wire format compared with the C++ implementation's (pycapnp): what the tests share."""
