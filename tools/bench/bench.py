@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Measures how fast the server is, as ratios to other servers in the same run.
+"""Measures how fast the server is, as ratios to other servers in the same run; and messages alone
+(see wire.py).
 
 Every server is measured once a round; a figure is the median of the rounds' ratios, so that what else
 the machine does falls on all alike. Prints `figure NAME VALUE` lines.
@@ -25,7 +26,7 @@ from ports import free_port
 
 from capnrpc_micro.message import Builder
 from capnrpc_micro.rpc import wire
-from capnrpc_micro.words import put_key
+from capnrpc_micro.rpc.tables import put_key
 
 WINDOW = 64
 
@@ -137,6 +138,13 @@ class Kind:
         return float(done.stdout)
 
 
+def measure_messages():
+    """Prints the figures of messages without a server."""
+    sys.stdout.flush()
+    line = [*command(), "-X", "heapsize=4m", str(HERE / "wire.py")]
+    subprocess.run(pinned(0, line), check=True)
+
+
 def main():
     """Runs the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -182,6 +190,7 @@ def main():
     ours = Kind("bytes", [*command(), "-X", "heapsize=64m", str(HERE / "rpc_echo.py")], calls,
                 bootstrap_frame(), 0)  # fmt: skip
     print(f"figure server_bytes_per_call_pipelined {ours.bytes_per_call(client, 20000)}")
+    measure_messages()
 
 
 if __name__ == "__main__":
