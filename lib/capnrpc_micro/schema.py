@@ -13,7 +13,8 @@ are in `layout`. extra is
     enum            the Enum, or (Enum, default number)
     struct          the Struct, or (Struct, default as a segment whose root points to it)
     list            (element kind, element extra), or with a default segment as third
-    interface       the Interface
+    interface       the Interface; Capability for one that may have any
+    AnyPointer      None; the kind STRUCT for AnyStruct, LIST for AnyList
     group           a Struct of the same sizes
 """
 
