@@ -305,7 +305,7 @@ def test_text_of_unions_and_groups():
 
 def test_methods_that_are_not_there():
     r = again(NODE, {"name": "x"})
-    for name in ("to_bytes", "init_", "to_", "_x", "__len__"):
+    for name in ("to_byte", "init_", "to_", "_x", "__len__"):
         raises(AttributeError, name, getattr, r, name)
     for name in ("to_dict", "init_", "to_", "_x"):
         raises(AttributeError, name, getattr, again(LISTS, {}).nodes, name)

@@ -42,11 +42,27 @@ _WHERE = {
     "read_": "messages",
     "read_packed": "messages",
     "refusal": "explain",
+    "to_bytes": "messages",
+    "to_bytes_packed": "messages",
     "to_dict": "dict",
+    "to_segments": "messages",
     "to_text": "dict",
+    "write_": "messages",
+    "write_packed": "messages",
     "with_default": "default",
 }
-_OF_STRUCTS = ("as_builder", "has_", "raw_", "to_dict", "to_text")
+_OF_STRUCTS = (
+    "as_builder",
+    "has_",
+    "raw_",
+    "to_bytes",
+    "to_bytes_packed",
+    "to_dict",
+    "to_segments",
+    "to_text",
+    "write_",
+    "write_packed",
+)
 _OF_LISTS = ("to_text",)
 _OF_DECLARATIONS = (
     "from_bytes",

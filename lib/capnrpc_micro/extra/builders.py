@@ -10,6 +10,7 @@ from ..layout import (
     ListReader,
     StructReader,
     fill,
+    list_at,
     new_list,
     new_struct,
     on_demand,
@@ -89,21 +90,18 @@ class StructBuilder(StructReader):
     # Short functions: a longer one's names and temporaries do not fit on the stack, see `layout`.
 
     def _set_other(self, type, at, value):
-        m = self._m
-        t = self._t
-        end = t + self._d + (self._n << 3)
-        before = bytes(m.b[t:end])
-        group = type.table_[at + 1] & 31 == _GROUP
-        read = group and isinstance(value, StructReader)
-        if read and value._type is type.table_[at + 2]:
-            value = on_demand.lossless(value)
-        try:
-            if read or group and at >= type.union_at_:
-                self._zero(_GROUP, type.table_[at + 2])  # of other values in its place
-            put_field(m, t >> 2, self._pointers(), type, at, value)
-        except Exception:
-            m.b[t:end] = before
-            raise
+        end = self._t + self._d + (self._n << 3)
+        _attempt(self._m, self._t, end, self._set_in_place, type, at, value)
+
+    def _set_in_place(self, type, at, value):
+        extra = type.table_[at + 2]
+        if type.table_[at + 1] & 31 == _GROUP:
+            copied = isinstance(value, StructReader) and value._type is extra
+            if copied:
+                value = on_demand.lossless(value)  # before it is overwritten, if it is our own
+            if copied or at >= type.union_at_:
+                self._zero(_GROUP, extra)
+        put_field(self._m, self._t >> 2, self._pointers(), type, at, value)
 
     def _set_scalar(self, type, at, value):
         if put_scalar(self._m, self._t, type.table_[at + 1], type.table_[at + 2], value):
@@ -195,36 +193,6 @@ class StructBuilder(StructReader):
         included; the same as assigning it."""
         setattr(self, name, value)
 
-    def to_bytes(self):
-        """The message with its frame header, of whose root this must be the builder."""
-        from .messages import to_bytes
-
-        return to_bytes(self)
-
-    def to_bytes_packed(self):
-        """to_bytes() in the packed encoding."""
-        from .messages import to_bytes_packed
-
-        return to_bytes_packed(self)
-
-    def to_segments(self):
-        """The message without a frame header: a list of one segment."""
-        from .messages import to_segments
-
-        return to_segments(self)
-
-    def write_(self, stream):
-        """Writes to_bytes() to a binary stream."""
-        from .messages import write_
-
-        write_(self, stream)
-
-    def write_packed(self, stream):
-        """Writes to_bytes_packed() to a binary stream."""
-        from .messages import write_packed
-
-        write_packed(self, stream)
-
 
 class ListBuilder(ListReader):
     """A list in a message that is being built. Its elements can be read and set."""
@@ -234,47 +202,40 @@ class ListBuilder(ListReader):
         return _writable(ListReader.__getitem__(self, k))
 
     def __setitem__(self, k, value):
+        t = self._place(k)
+        end = t + self._d + (self._n << 3)
+        if _TEXT <= self._kind < _GROUP:
+            _attempt(self._m, t, end, self._set_in_place, t, end, value)
+            return
+        kind = self._kind
+        if kind == _BOOL:
+            kind |= k % self._count << 5
+        if put_scalar(self._m, t, kind, self._extra, value):
+            raise on_demand.element_refusal(self._kind, self._extra, value)
+
+    def _set_in_place(self, t, end, value):
         m = self._m
         kind = self._kind
-        if k < 0:
-            k += self._count
-        t = self._place(k)
-        if kind == _STRUCT:
-            end = t + self._d + (self._n << 3)
-            before = bytes(m.b[t:end])
-            try:
-                self._set_struct(t, self[k]._type, value)
-            except Exception:
-                m.b[t:end] = before
-                raise
-            return
-        if _TEXT <= kind < _GROUP:
-            t = t + self._d >> 2
-            before = bytes(m.b[4 * t : 4 * t + 8])
-            bad = put_pointer(m, t, kind, self._extra, value)
-            if bad:
-                m.b[4 * t : 4 * t + 8] = before
+        p = t + self._d >> 2
+        if kind != _STRUCT:
+            bad = put_pointer(m, p, kind, self._extra, value)
         else:
-            bad = put_scalar(m, t, kind | k << 5 if kind == _BOOL else kind, self._extra, value)
+            if isinstance(value, StructReader) and value._m is m:
+                value = as_builder(value)  # it may be what is cleared now
+            clear(m.b, t, end)
+            bad = fill(m, t >> 2, p, self._extra, value)
         if bad:
             raise on_demand.element_refusal(kind, self._extra, value)
 
-    def _set_struct(self, t, type, value):
-        if isinstance(value, StructReader) and value._m is self._m:
-            value = as_builder(value)  # it may be what is cleared now
-        clear(self._m.b, t, t + self._d + (self._n << 3))
-        if fill(self._m, t >> 2, t + self._d >> 2, type, value):
-            raise on_demand.element_refusal(_STRUCT, type, value)
-
     def _place(self, k):
-        if not 0 <= k < self._count:
+        if not -self._count <= k < self._count:
             raise IndexError("list index out of range")
-        return self._t if self._kind == _BOOL else self._t + k * (self._d + (self._n << 3))
+        if self._kind == _BOOL:
+            return self._t
+        return self._t + k % self._count * (self._d + (self._n << 3))
 
     def init_(self, k, count):
         """Sets element k of a list of lists to a list of `count` empty elements; returns its builder."""
-        if k < 0:
-            k += self._count
         if self._kind != _LIST:
             raise TypeError("the elements are no lists: set them")
         kind, extra = self._extra
@@ -285,14 +246,21 @@ def _init_list(m, p, kind, extra, count):
     if not isinstance(count, int) or not 0 <= count < 1 << 28:
         raise ValueError("init_() of a list takes its length, not %r" % (count,))
     if kind == _STRUCT:
-        t = new_struct_list(m, p, extra, count)
-        d = extra.data_ << 3
-        n = extra.pointers_
+        new_struct_list(m, p, extra, count)
     else:
-        t = new_list(m, p, CODE[kind], count)
-        n = 1 if _TEXT <= kind < _GROUP else 0
-        d = 0 if n else (count + 7 >> 3 if kind == _BOOL else 1 << SHIFT[kind] >> 3)
-    return ListBuilder(m, p, t << 2, count, d, n, m.nesting, kind, extra)
+        new_list(m, p, CODE[kind], count)
+    m.left = _NO_LIMIT
+    return _writable(list_at(m, p, m.nesting, kind, extra))
+
+
+def _attempt(m, start, end, set, *values):
+    """Calls set(*values); if that fails nothing has changed from start to end."""
+    before = bytes(m.b[start:end])
+    try:
+        set(*values)
+    except Exception:
+        m.b[start:end] = before
+        raise
 
 
 def _writable(value):

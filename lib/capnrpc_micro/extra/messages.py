@@ -5,7 +5,8 @@ Those that read take the Limits to keep (see `files` for what holds without) and
 they raise MessageError. Streams are blocking and binary, such as open files.
 """
 
-from ..layout import struct_at
+from ..layout import on_demand, struct_at
+from ..message import Builder
 from . import files
 
 
@@ -42,37 +43,37 @@ def read_packed(type, stream, limits=None):
     return _root(type, files.read(stream, limits, unpack))
 
 
-def _message(builder):
-    m = builder._m
-    if builder._t != m.lo + 2 << 2:
-        raise ValueError("only the root of a message is written: take as_builder() of this struct")
-    return m
+def _message(struct):
+    m = struct._m
+    if isinstance(m, Builder) and struct._t == m.lo + 2 << 2:
+        return m
+    return on_demand.as_builder(struct)._m
 
 
-def to_bytes(builder):
-    """The message of a root, framed."""
-    return files.to_bytes(_message(builder))
+def to_bytes(struct):
+    """A message of which the struct is the root, framed: its own, or a copy."""
+    return files.to_bytes(_message(struct))
 
 
-def to_bytes_packed(builder):
-    """The message of a root, framed and packed."""
+def to_bytes_packed(struct):
+    """to_bytes() in the packed encoding."""
     from .packed import pack
 
-    return files.to_bytes(_message(builder), pack)
+    return files.to_bytes(_message(struct), pack)
 
 
-def to_segments(builder):
-    """The message of a root without a frame: a list of one segment, bytes."""
-    return [bytes(view) for view in files.to_segments(_message(builder))]
+def to_segments(struct):
+    """The same without a frame: a list of one segment, bytes."""
+    return [bytes(view) for view in files.to_segments(_message(struct))]
 
 
-def write_(builder, stream):
-    """Writes the message of a root, framed."""
-    files.write(stream, _message(builder))
+def write_(struct, stream):
+    """Writes to_bytes() to a stream."""
+    files.write(stream, _message(struct))
 
 
-def write_packed(builder, stream):
-    """Writes the message of a root, framed and packed."""
+def write_packed(struct, stream):
+    """Writes to_bytes_packed() to a stream."""
     from .packed import pack
 
-    files.write(stream, _message(builder), pack)
+    files.write(stream, _message(struct), pack)
