@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Layer `layout`: structs and lists in messages, driven by field tables: read, and built from values.
 
-Nothing is copied or checked before it is asked for. Reading a message, whatever its bytes, raises nothing but
+Nothing is copied or checked before it is asked for, and every pointer is checked when it is
+followed: bounds of its segment, nesting, and a count of the words followed (a limit on
+amplification). Reading a message, whatever its bytes, raises nothing but
     MessageError    what is read is malformed, beyond a limit, or Text that is not UTF-8
     OverflowError   a number is too big for an interpreter without big integers
     AttributeError  the field is in a union that holds another, or is not in the schema
@@ -242,7 +244,10 @@ def struct_at(m, p, left, type):
 
 
 def list_at(m, p, left, kind, extra):
-    """ListReader of the list at pointer p; of an empty one if it is null."""
+    """ListReader of the list at pointer p; of an empty one if it is null.
+
+    kind, extra   of the elements, as in field tables
+    """
     h = m.h
     if null(h, p):
         return ListReader(m, p, 0, 0, 0, 0, left, kind, extra)
@@ -286,7 +291,7 @@ def _list(m, p, t, count, code, left, kind, extra):
 
 
 def scalar(m, t, d, code, extra):
-    """The value of one field that is not a pointer or a group; see read()."""
+    """The value of one field that is no pointer and no group, of the struct at byte t."""
     kind = code & 31
     code >>= 5  # the offset; then the position in units of the field's size; then the value
     if code < d << 3 >> SHIFT[kind]:
