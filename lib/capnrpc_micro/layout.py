@@ -185,7 +185,7 @@ def capability(m, p):
         return None
     p += p
     if h[p] != 3 or h[p + 1]:
-        raise MessageError("pointer to no capability")
+        raise MessageError("not a capability")
     if h[p + 3] or not m.caps or h[p + 2] >= _len(m.caps):
         raise MessageError("no such capability, or released")
     return m.caps[h[p + 2]]
@@ -345,7 +345,7 @@ def pointee(m, p, left, kind, extra):
         try:
             return _str(m, "utf-8")
         except UnicodeError:
-            raise MessageError("Text that is not UTF-8")
+            raise MessageError("Text is not UTF-8")
     if extra.__class__ is _tuple and extra[-1].__class__ is _bytes:
         if null(m.h, p):
             m = segment(extra[-1])
@@ -540,6 +540,8 @@ def put_pointer(m, p, kind, extra, value):
     elif kind == _LIST:
         return on_demand.put_list(m, p, extra, value)
     elif kind == _INTERFACE:
+        if not hasattr(value, "cast_as"):
+            return True
         put_capability(m, p, value)
     else:
         return on_demand.put_any(m, p, extra, value)

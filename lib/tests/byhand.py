@@ -10,7 +10,7 @@ from kinds import ANYPOINTER, BOOL, INTERFACE, LIST, STRUCT, TEXT, UINT16, UINT3
 
 from capnrpc_micro.layout import put_struct, struct_at
 from capnrpc_micro.message import Builder, Message
-from capnrpc_micro.schema import Struct
+from capnrpc_micro.schema import Server, Struct
 from capnrpc_micro.words import new_views
 
 # fmt: off
@@ -101,7 +101,7 @@ def payload(x=0, *caps):
     """A Payload: a number, and capability descriptors, the first of which it points to."""
     content = {"x": x}
     if caps:
-        content["thing"] = True  # any value: a pointer to entry 0
+        content["thing"] = Server()  # any capability: a pointer to entry 0
     return {"content": content, "capTable": list(caps)}
 
 

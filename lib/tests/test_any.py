@@ -95,7 +95,7 @@ def test_something_else():
     raises(MessageError, "another kind", boxed(struct_ptr(-1, 0, 0)).as_, Text)
     raises(MessageError, "another kind", boxed(struct_ptr(-1, 0, 0)).as_, List(UInt8))
     raises(MessageError, "another kind", boxed(list_ptr(0, 2, 1), word()).as_, NODE)
-    raises(MessageError, "no capability", boxed(list_ptr(0, 2, 1), word()).as_, ECHO)
+    raises(MessageError, "not a capability", boxed(list_ptr(0, 2, 1), word()).as_, ECHO)
     raises(MessageError, "other elements", boxed(list_ptr(0, 3, 1), word()).as_, Text)
     raises(MessageError, "other elements", boxed(list_ptr(0, 3, 1), word()).as_, List(Int64))
     raises(MessageError, "out of bounds", boxed(list_ptr(0, 3, 9), word()).as_, List(Int16))

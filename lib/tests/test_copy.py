@@ -262,7 +262,7 @@ def test_far_pointers_to_far_pointers():
     refused("pointer", far_ptr(0, 1), far_ptr(1, 0) + bytes(64))
     refused("pointer", far_ptr(1, 0), far_ptr(0, 0) + bytes(64))
     refused("pointer", far_ptr(0, 1, True) + far_ptr(0, 1) + far_ptr(0, 1))
-    refused("pointer", far_ptr(0, 1) + cap_ptr(0))
+    refused("not a capability", far_ptr(0, 1) + cap_ptr(0))
 
 
 def test_copy_beyond_the_limit_of_output():

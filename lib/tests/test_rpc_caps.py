@@ -5,6 +5,7 @@ from bed import CALL_ME, KEEP, SAME, SELF, THING, WAIT, Bed, Thing
 
 from capnrpc_micro.objects.client import release, retain
 from capnrpc_micro.objects.promise import FAILED
+from capnrpc_micro.schema import Server
 
 
 def _bed(**limits):
@@ -331,7 +332,7 @@ def test_no_finish_is_sent_when_none_is_needed():
             {
                 "answerId": 0,
                 "noFinishNeeded": True,
-                "results": {"content": {"thing": 1}, "capTable": [{"senderHosted": 5}]},
+                "results": {"content": {"thing": Server()}, "capTable": [{"senderHosted": 5}]},
             },
         )
         bed.tasks()

@@ -19,6 +19,7 @@ from capnrpc_micro.message import MessageError
 from capnrpc_micro.objects.client import release
 from capnrpc_micro.objects.promise import DISCONNECTED, FAILED, UNIMPLEMENTED, Error
 from capnrpc_micro.rpc.captable import structs_at
+from capnrpc_micro.schema import Server
 
 # Ids whose halves are in all four quarters of the 32-bit range, as bytes: no board's integers.
 QUARTERS = (
@@ -441,7 +442,7 @@ def test_unknown_messages_are_echoed():
     """Whole, capabilities included; and the connection lives."""
     bed, thing, end, peer, export = _serving()
     for which in ("provide", "accept", "join", "obsoleteSave", "obsoleteDelete", "fourteenth"):
-        peer.send(which, {"questionId": 12, "cap": True})
+        peer.send(which, {"questionId": 12, "cap": Server()})
         body = peer.read("unimplemented")
         assert body.which_() == which and getattr(body, which).questionId == 12
     for context in ({"accept": None}, {"provide": 3}):

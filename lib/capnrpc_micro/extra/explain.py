@@ -18,7 +18,7 @@ _NAMES += (
     "bytes",
     "a list or tuple",
     "a dict, or a tuple of all fields",
-    "a capability",
+    "a capability (a Client or an object of a Server class)",
     "a str, bytes, a reader or a capability",
     "a dict, or a tuple of all fields",
 )
