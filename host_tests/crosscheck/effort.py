@@ -14,9 +14,9 @@ SEED = os.environ.get("CROSSCHECK_SEED")
 
 
 def examples(count):
-    """A decorator for a test with @given: so many examples."""
+    """A decorator for a test with @given: twice so many examples."""
     settings = hypothesis.settings(
-        max_examples=count * TIMES,
+        max_examples=2 * count * TIMES,
         deadline=None,
         derandomize=SEED is None,
         database=None,

@@ -174,7 +174,7 @@ def blob(m, p, text):
     if text:
         p -= 1
         if p < start or m.b[p]:
-            raise MessageError("Text without NUL")
+            raise MessageError("Text lacks NUL")
     return m.b[start:p]
 
 
@@ -343,9 +343,12 @@ def pointee(m, p, left, kind, extra):
         if kind == _DATA:
             return _bytes(m)
         try:
-            return _str(m, "utf-8")
+            extra = _str(m, "utf-8")
+            if _len(extra) == _len(m):
+                return extra
         except UnicodeError:
-            raise MessageError("Text is not UTF-8")
+            pass  # told by text(); MicroPython misses some
+        return on_demand.text(m)
     if extra.__class__ is _tuple and extra[-1].__class__ is _bytes:
         if null(m.h, p):
             m = segment(extra[-1])

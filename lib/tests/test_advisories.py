@@ -47,7 +47,7 @@ OUTSIDE = "pointer"  # out of bounds; just bad if the interpreter has no integer
 TRAVERSAL = "traversal limit"
 NESTING = "nesting limit"
 TAG = "bad list of structs"
-NUL = "without NUL"
+NUL = "lacks NUL"
 OTHER = "list of other elements"
 MOST = (1 << 29) - 1  # elements that a list pointer can count
 # High halves of a pointer's words, around each place where a signed or shifted number turns.

@@ -292,3 +292,34 @@ def test_elements_from_an_older_schema():
 
 ITEM = Struct("Item", 1, 1, ("n", UINT16, None, "v", VOID, None, "t", TEXT, None))
 UPGRADED = Struct("Upgraded", 0, 1, ("items", LIST, (STRUCT, ITEM)))
+
+
+def test_parts_of_a_message_set_to_itself():
+    """They are copied as they were before, and the message stays small."""
+    b = NODE.new_message(value=1, name="a", next={"value": 2})
+    b.next = b
+    assert b.to_dict() == {
+        "value": 1, "name": "a", "next": {"value": 1, "name": "a", "next": {"value": 2}}
+    }  # fmt: skip
+    b.next.next = b.next
+    assert b.next.next.next.value == 2
+    tree = Struct("Tree", 1, 1)
+    tree.fields_(("n", INT32, None, "kids", LIST, (STRUCT, tree)))
+    t = tree.new_message(n=1, kids=[{"n": 2}])
+    t.kids = [t, t.kids[0]]
+    assert [kid.n for kid in t.kids] == [1, 2] and [kid.n for kid in t.kids[0].kids] == [2]
+    t.kids[0].kids = t.kids
+    assert [kid.n for kid in t.kids[0].kids] == [1, 2]
+    assert len(t.to_bytes()) < 1000
+
+
+def test_what_fails_takes_no_room():
+    b = LISTS.new_message(texts=["kept"], grid=[[[1]]])
+    size = len(b.to_bytes())
+    for name, value in (
+        ("texts", ["x" * 100, 5]),
+        ("nodes", [{"name": "x" * 100}, {"value": "x"}]),
+    ):
+        raises(TypeError, "", setattr, b, name, value)
+    raises(ValueError, "", b.grid.__setitem__, 0, [[1, 2], [300]])
+    assert len(b.to_bytes()) == size and b.to_dict() == {"texts": ["kept"], "grid": [[[1]]]}

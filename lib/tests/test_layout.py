@@ -461,3 +461,22 @@ def test_data_and_pointers_of_one_struct():
 
 
 SMALL = ("flag", "i8", "u8", "i16", "u16", "i32", "u32", "color", "nothing")
+
+
+def test_text_beyond_utf8():
+    """What MicroPython's own decoder takes is refused as well: too long forms, surrogates, beyond Unicode."""
+    for data in (
+        b"\x80",
+        b"a\xff",
+        b"\xc3",
+        b"\xc0\x80",
+        b"\xc1\xbf",
+        b"\xe0\x80\x80",
+        b"\xe0\x9f\xbf",
+    ):
+        raises(MessageError, "UTF-8", text, list_ptr(0, 2, len(data) + 1), padded(data + b"\0"))
+    for data in (b"\xed\xa0\x80", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80"):
+        raises(MessageError, "UTF-8", text, list_ptr(0, 2, len(data) + 1), padded(data + b"\0"))
+    for value in ("\u07ff", "\u0800", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff"):
+        data = value.encode()
+        assert text(list_ptr(0, 2, len(data) + 1), padded(data + b"\0")) == value

@@ -25,7 +25,7 @@ def test_keywords_have_an_underscore():
 def test_names():
     assert names(NODE) == ["value", "name", "next"]
     assert EMPTY.table_ == ()
-    raises(AttributeError, "Struct has no attribute names_", getattr, NODE, "names_")
+    raises(AttributeError, "Node has no attribute names_", getattr, NODE, "names_")
 
 
 def test_where_the_union_is():

@@ -42,6 +42,7 @@ _WHERE = {
     "read_": "messages",
     "read_packed": "messages",
     "refusal": "explain",
+    "text": "default",
     "to_bytes": "messages",
     "to_bytes_packed": "messages",
     "to_dict": "dict",
@@ -79,6 +80,8 @@ def load(name):
     """A function or class by its name."""
     if name == "bound":
         return bound
+    if name not in _WHERE:
+        raise AttributeError("nothing is named " + name)
     module = __import__("capnrpc_micro.extra." + _WHERE[name], None, None, (name,))
     return getattr(module, name)
 
@@ -101,6 +104,9 @@ def bound(self, name):
     if name not in names:
         if names is _OF_STRUCTS and name.endswith("_") and "_" not in name[:-1]:
             return getattr(self, self._type.table_[self._type.find_(name)])  # a keyword
-        raise AttributeError("%s has no attribute %s" % (self.__class__.__name__, name))
+        what = self.__class__.__name__
+        if names is _OF_DECLARATIONS:
+            what = self.name_ or what
+        raise AttributeError("%s has no attribute %s" % (what, name))
     function = load(name)
     return lambda *args, **values: function(self, *args, **values)

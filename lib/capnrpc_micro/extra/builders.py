@@ -254,12 +254,17 @@ def _init_list(m, p, kind, extra, count):
 
 
 def _attempt(m, start, end, set, *values):
-    """Calls set(*values); if that fails nothing has changed from start to end."""
+    """Calls set(*values), which changes what is from start to end; if it fails all is as before."""
     before = bytes(m.b[start:end])
+    hi = m.hi
+    caps = len(m.caps)
     try:
         set(*values)
     except Exception:
         m.b[start:end] = before
+        clear(m.b, hi << 2, m.hi << 2)
+        m.hi = hi
+        m.caps = m.caps[:caps]
         raise
 
 

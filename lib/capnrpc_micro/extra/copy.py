@@ -19,8 +19,8 @@ from ..layout import (
     put_capability,
     words,
 )
-from ..message import MessageError
-from ..words import const
+from ..message import Message, MessageError
+from ..words import const, views
 from .any import AnyReader
 from .far import kind_of
 
@@ -36,7 +36,17 @@ def copy_pointer(m, p, source, q):
     """Points p at a deep copy of what pointer q of the message `source` points to."""
     if null(source.h, q):
         m.i[p] = m.i[p + 1] = 0
-    _copy(m, source, [p, q, 1, 2, 0])
+        return
+    _copy(m, _apart(m, source), [p, q, 1, 2, 0])
+
+
+def _apart(m, source):
+    """The source; a copy of it if it is the message being built: else what is copied would grow."""
+    if source is not m:
+        return source
+    same = Message(views(bytearray(m.b)), m.lo, m.hi, None, 1 << 28)
+    same.caps = m.caps
+    return same
 
 
 def copy_typed(m, p, type, reader):
@@ -52,16 +62,21 @@ def copy_struct(m, p, reader, data=0, pointers=0):
     """Points p at a copy of a struct, with room for at least that many words and pointers."""
     d = max(reader._d + 7 >> 3, data)
     pointers = max(reader._n, pointers)
+    source = _apart(m, reader._m)
     t = new_struct(m, p, d, pointers)
-    copy_into(m, t, t + 2 * d, pointers, reader)
+    _copy_into(m, t, t + 2 * d, pointers, reader, source)
 
 
 def copy_into(m, t, p, pointers, reader):
     """Copies what fits of a struct over one at t, whose pointers begin at p."""
+    _copy_into(m, t, p, pointers, reader, _apart(m, reader._m))
+
+
+def _copy_into(m, t, p, pointers, reader, source):
     size = min(reader._d, (p - t) << 2)
-    m.b[4 * t : 4 * t + size] = reader._m.b[reader._t : reader._t + size]
+    m.b[4 * t : 4 * t + size] = source.b[reader._t : reader._t + size]
     n = min(reader._n, pointers)
-    _copy(m, reader._m, [p, reader._t + reader._d >> 2, n, 2, 0])
+    _copy(m, source, [p, reader._t + reader._d >> 2, n, 2, 0])
 
 
 def _words(m, new, source, t, size):
@@ -145,7 +160,7 @@ def put_any(m, p, extra, value):
         met = _LIST
     elif isinstance(value, AnyReader):
         met = (_STRUCT, _LIST, None, None)[kind_of(value._m, value._p)]
-    elif isinstance(value, (bool, int, float, list, tuple, dict)):
+    elif not hasattr(value, "cast_as"):
         return True
     if extra and extra != met:
         return True

@@ -4,11 +4,40 @@
 from struct import pack_into, unpack_from
 
 from ..layout import fits, pointee, segment
+from ..message import MessageError
 from ..words import FORMAT, SHIFT, const
 
 _FLOAT32 = const(10)
 _FLOAT64 = const(11)
 _TEXT = const(12)
+
+# Bytes that begin a character, with what may follow, where that is not all from 80 to BF.
+_LEADS = (
+    (b"\xe0", 0xA0, 0xBF),
+    (b"\xed", 0x80, 0x9F),
+    (b"\xf0", 0x90, 0xBF),
+    (b"\xf4", 0x80, 0x8F),
+)
+_LEADS += tuple([(bytes((lead,)), 1, 0) for lead in (0xC0, 0xC1) + tuple(range(0xF5, 0x100))])
+
+
+def text(data):
+    """Text that is not plain ASCII as a str. Raises MessageError if it is not UTF-8.
+
+    MicroPython also takes what is too long, surrogates, and numbers beyond Unicode.
+    """
+    data = bytes(data)
+    try:
+        value = str(data, "utf-8")
+        for lead, low, high in _LEADS:
+            at = data.find(lead)
+            while at >= 0:
+                if not low <= data[at + 1] <= high:
+                    raise UnicodeError
+                at = data.find(lead, at + 1)
+    except UnicodeError:
+        raise MessageError("Text is not UTF-8")
+    return value
 
 
 def constant(kind, extra, data):

@@ -142,11 +142,18 @@ def to_text(value):
     return "[%s]" % ", ".join([_text(value._kind, item) for item in value])
 
 
+_ESCAPES = {"'": "\\'", '"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+
+
+def _escaped(c):
+    return c if c >= " " else "\\x%02x" % ord(c)
+
+
 def _text(kind, value):
     if isinstance(value, (StructReader, ListReader)):
         return to_text(value)
     if kind == _TEXT:
-        return '"%s"' % repr('"' + value)[2:-1].replace('"', '\\"')
+        return '"%s"' % "".join([_ESCAPES.get(c) or _escaped(c) for c in value])
     if kind == _DATA:
         return '0x"%s"' % " ".join(["%02x" % byte for byte in value])
     if kind == _VOID:

@@ -79,6 +79,8 @@ def _reason(kind, extra, value):
             known = ", ".join(extra.names_)
             return ValueError, "%s has no value %s; it has %s" % (extra.name_, value, known)
         kind = 5
+        if not isinstance(value, int):
+            return TypeError, "a name or a number is expected, not " + met
     if kind == _STRUCT:
         if isinstance(extra, tuple):
             extra = extra[0]

@@ -33,20 +33,25 @@ def put_list(m, p, of, value):
     if value.__class__ is ListReader and value._kind == kind and value._extra == extra:
         on_demand.copy_pointer(m, p, value._m, value._p)
         return False
+    # The pointer is set last: a list may be made of parts of what it replaces.
+    before = bytes(m.b[4 * p : 4 * p + 8])
     if kind == _STRUCT:
         t = new_struct_list(m, p, extra, len(value))
-        for item in value:
-            p = t + 2 * extra.data_
-            if fill(m, t, p, extra, item):
-                return True
-            t = p + 2 * extra.pointers_
-        return False
-    t = new_list(m, p, CODE[kind], len(value))
-    p = 0
+    else:
+        t = new_list(m, p, CODE[kind], len(value))
+    after = bytes(m.b[4 * p : 4 * p + 8])
+    m.b[4 * p : 4 * p + 8] = before
+    k = 0
     for item in value:
-        if put_element(m, t, p, kind, extra, item):
+        if kind == _STRUCT:
+            start = t + 2 * k * (extra.data_ + extra.pointers_)
+            bad = fill(m, start, start + 2 * extra.data_, extra, item)
+        else:
+            bad = put_element(m, t, k, kind, extra, item)
+        if bad:
             return True
-        p += 1
+        k += 1
+    m.b[4 * p : 4 * p + 8] = after
     return False
 
 
