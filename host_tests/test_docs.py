@@ -40,4 +40,4 @@ def test_program(tmp_path, interpreter):
         check=True,
     )
     expected = PAGE.split("prints\n\n```\n")[1].split("```")[0]
-    assert sorted(done.stdout) == sorted(expected)  # a dict has no order on MicroPython
+    assert done.stdout == expected

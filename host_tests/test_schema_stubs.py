@@ -84,7 +84,9 @@ person.scores = b"12"
 person.pin = None
 data: bytes = person.to_bytes()
 read = Person.from_bytes(data)
-street: str = Person.read_packed(io.BytesIO(data)).address.street
+street: str = Person.from_bytes_packed(data).address.street
+while (more := Person.read_packed(io.BytesIO(data))) is not None:
+    more.as_builder().name = None
 numbers: list[int] = [number + 1 for number in read.scores]
 if read.employment.which_() == "employer":
     street = read.employment.employer

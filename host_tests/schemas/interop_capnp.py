@@ -1,5 +1,4 @@
-# Generated from interop.capnp by capnpc_micropython; change the schema and run `make schema`.
-# SPDX-License-Identifier: MIT
+# Generated from interop.capnp by capnpc_micropython; change the schema and generate it again.
 from capnrpc_micro.schema import EMPTY, Interface, Struct, const
 
 # fmt: off

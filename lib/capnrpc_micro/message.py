@@ -110,7 +110,7 @@ class Receiver:
         return True
 
     def wait(self, n):
-        """Makes room for a frame of n 32-bit words that begins at _start; returns False."""
+        """Makes room for a frame of n 32-bit words that begins at start; returns False."""
         m = self.message
         start = self.start << 2
         have = self._fill - start

@@ -3,13 +3,14 @@
 
 from typing import Generic, TypeVar, overload
 
-from .schema import Client, ListReader, StructReader
+from .schema import AnyReader, Client, ListReader, StructReader
 
 _T = TypeVar("_T")
 _Value = TypeVar("_Value", bound=StructReader | Client)
 
 class Type(Generic[_T]): ...
 
+AnyPointer: Type[AnyReader]
 Text: Type[str]
 Data: Type[bytes]
 Void: Type[None]

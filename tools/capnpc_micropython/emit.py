@@ -11,7 +11,7 @@ from capnpc_micropython.brands import Scope, Type
 from capnpc_micropython.names import Names, python_path
 from capnpc_micropython.text import Group, call, statement, string, tuple_
 
-HEADER = "# Generated from {} by capnpc_micropython; change the schema and run `make schema`."
+HEADER = "# Generated from {} by capnpc_micropython; change the schema and generate it again."
 # A field's code is its kind and its offset << 5.
 KINDS = {
     "void": 0,
@@ -82,7 +82,6 @@ class Module:
             done += 1
         head = [
             HEADER.format(os.path.basename(self._file.name)),
-            "# SPDX-License-Identifier: MIT",
             *self.names.library_import(),
         ]
         kinds = [f"{_constant_name(k)} = const({KINDS[k]})" for k in KINDS if k in self._kinds]

@@ -100,6 +100,8 @@ class Hints:
             return f"{self.read(type_)} | {server}.Server | None"
         if type_.kind == "data":
             return "_s.Bytes"
+        if type_.kind in ("float32", "float64"):
+            return self.read(type_) + " | _s.Bytes"
         return "_s.Anything" if type_.kind in _UNTYPED else self.read(type_)
 
     def fields(self, node, scope, place):
@@ -124,7 +126,10 @@ class Hints:
         elif type_.kind == "struct" and type_.id:
             if self.leads(self._nodes[type_.id], scope.of(type_)):
                 lead = self.place(type_) + ".Pipeline_"
-        return Field(name, self.read(type_), self.build(type_), self.give(type_), init, lead)
+        give = self.give(type_)
+        if type_.element or type_.kind in ("text", "data") or type_.kind == "struct" and type_.id:
+            give += " | None"
+        return Field(name, self.read(type_), self.build(type_), give, init, lead)
 
     def leads(self, node, scope):
         """Return whether a struct holds capabilities, outside of lists."""

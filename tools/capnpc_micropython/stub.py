@@ -53,7 +53,6 @@ class _Stub:
                 self._line(f"_{root} = {root}")
         head = [
             HEADER.format(os.path.basename(file.name)),
-            "# SPDX-License-Identifier: MIT",
             "# fmt: off",
         ]
         if self._repeats:
@@ -167,6 +166,7 @@ class _Stub:
         builtin = self.hints.builtin
         values = f"values: {builtin('dict')}[{builtin('str')}, _t.Any]"
         self._def("from_dict", ["cls", values], place + ".Builder_", class_method)
+        self._def("as_builder", ["self"], place + ".Builder_")
         self._end(start)
 
     def _reader(self, node, scope, place):

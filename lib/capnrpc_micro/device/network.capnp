@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # A network interface as a capability: Ethernet frames in and out.
 #
 # Net is the interface of MirageOS's NETWORK signature as its SDK published it, with the same ids;

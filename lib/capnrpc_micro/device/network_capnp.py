@@ -1,5 +1,4 @@
-# Generated from network.capnp by capnpc_micropython; change the schema and run `make schema`.
-# SPDX-License-Identifier: MIT
+# Generated from network.capnp by capnpc_micropython; change the schema and generate it again.
 from capnrpc_micro.schema import EMPTY, Interface, Struct, const
 
 # fmt: off
