@@ -29,7 +29,7 @@ _STRUCT = const(15)
 # Element size codes.
 _POINTER = const(6)
 _COMPOSITE = const(7)
-_MOST_TODO = const(640)  # 64 deep: for each a list and one of its structs, of five numbers each
+_MOST_WAITING = const(640)  # 64 deep: for each a list and one of its structs, of five numbers each
 
 
 def copy_pointer(m, p, source, q):
@@ -97,7 +97,7 @@ def _copy(m, source, todo):
         q = todo.pop()
         p = todo.pop()
         if left > 1:
-            if len(todo) > _MOST_TODO:
+            if len(todo) > _MOST_WAITING:
                 raise MessageError("nesting limit exceeded")
             todo.extend((p + step, q + step, left - 1, step, n))
         if left and n:
