@@ -19,6 +19,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parent / "build" / "size"
 BUDGETS = HERE / "budgets.txt"
 
+# What keeps messages: files, the packed encoding, dictionaries and the text form.
+_KEEPING = ("files", "messages", "packed", "dict")
+
 # Modules that a board has built in are loaded before the measurement.
 _HEAP = """
 import gc, struct, sys
@@ -39,7 +42,9 @@ def flash_figures():
     layers = {layer: sum(sizes[path] for path in files(layer)) for layer in LAYERS}
     figures = {f"mpy_bytes_{layer}": layers[layer] for layer in LAYERS}
     figures["mpy_bytes_wire"] = sum(layers[layer] for layer in WIRE)
-    figures["mpy_bytes_wire_extra"] = sum(sizes[path] for path in files(EXTRA))
+    on_demand = {path.stem: sizes[path] for path in files(EXTRA)}
+    figures["mpy_bytes_wire_extra"] = sum(on_demand[name] for name in _KEEPING)
+    figures["mpy_bytes_wire_on_demand"] = sum(on_demand.values())
     figures["mpy_bytes_core"] = sum(layers[layer] for layer in CORE)
     return figures
 
