@@ -2,14 +2,10 @@
 """What several files of host tests share."""
 
 import importlib
-import pathlib
-import subprocess
 import sys
 
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-SCHEMAS = ROOT / "host_tests" / "schemas"
+from schemakit import SCHEMAS, run
 
 
 @pytest.fixture(scope="session")
@@ -19,18 +15,8 @@ def generated(tmp_path_factory):
     sys.path.append(str(folder))
 
     def module(name):
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "capnpc_micropython",
-                "-o",
-                folder,
-                SCHEMAS / (name + ".capnp"),
-            ],
-            check=True,
-            env={"PYTHONPATH": str(ROOT / "tools")},
-        )
+        done = run("-o", folder, SCHEMAS / (name + ".capnp"))
+        assert done.returncode == 0, done.stderr
         return importlib.import_module(name + "_capnp")
 
     yield module

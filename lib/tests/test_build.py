@@ -26,6 +26,7 @@ from wirekit import (
     LISTS,
     NODE,
     SHAPE,
+    VALUES,
     Cap,
     again,
     built,
@@ -42,26 +43,6 @@ from wirekit import (
 from capnrpc_micro.layout import fill, list_at, new_struct, put_blob, put_field, put_struct
 from capnrpc_micro.message import Builder, MessageError
 from capnrpc_micro.schema import Struct
-
-VALUES = {
-    "flag": True,
-    "last": True,
-    "i8": -128,
-    "u8": 255,
-    "i16": -32768,
-    "u16": 65535,
-    "i32": -0x4000 << 16,
-    "u32": 0x3FFF << 16 | 0xFFFF,
-    "i64": -0x4000 << 16,
-    "u64": 0x3FFF << 16 | 0xFFFF,
-    "f32": -1.5,
-    "color": "blue",
-    "f64": 2.5,
-    "nothing": None,
-    "text": "grün ✓\0!",
-    "data": b"\xff\0",
-    "numbers": [1, -2, 3],
-}
 
 
 def words_of(m):

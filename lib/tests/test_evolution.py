@@ -5,6 +5,7 @@ from kinds import INT32, LIST, STRUCT, TEXT, UINT16, VOID
 from wirekit import (
     ALL,
     ECHO,
+    LISTED,
     LISTS,
     NODE,
     SHAPE,
@@ -21,25 +22,6 @@ from wirekit import (
 
 from capnrpc_micro.message import MessageError
 from capnrpc_micro.schema import Struct
-
-LISTED = {
-    "voids": [None, None],
-    "bools": [True, False, True, True, False, True, True, True, True],
-    "i8s": [-128, 127],
-    "u8s": [255, 0, 1],
-    "i16s": [-32768, 32767],
-    "u16s": [65535, 1],
-    "i32s": [-0x4000 << 16, 5],
-    "u32s": [0x3FFF << 16, 1],
-    "i64s": [-1, 7],
-    "u64s": [1, 2],
-    "f32s": [1.5, -2.5],
-    "f64s": [0.5, 1.5],
-    "colors": ["red", "blue", 77],
-    "texts": ["", "a", "grün"],
-    "datas": [b"", b"\0", b"12345678"],
-}
-
 
 # Copies.
 

@@ -238,3 +238,42 @@ LISTS = Struct(
         "grid", LIST | 17 << 5, (LIST, (LIST, (UINT8, None))),
     ),
 )
+
+# A value of each field of ALL, and of LISTS, at the ends of what every board's integers hold.
+VALUES = {
+    "flag": True,
+    "last": True,
+    "i8": -128,
+    "u8": 255,
+    "i16": -32768,
+    "u16": 65535,
+    "i32": -0x4000 << 16,
+    "u32": 0x3FFF << 16 | 0xFFFF,
+    "i64": -0x4000 << 16,
+    "u64": 0x3FFF << 16 | 0xFFFF,
+    "f32": -1.5,
+    "color": "blue",
+    "f64": 2.5,
+    "nothing": None,
+    "text": "grün ✓\0!",
+    "data": b"\xff\0",
+    "numbers": [1, -2, 3],
+}
+
+LISTED = {
+    "voids": [None, None],
+    "bools": [True, False, True, True, False, True, True, True, True],
+    "i8s": [-128, 127],
+    "u8s": [255, 0, 1],
+    "i16s": [-32768, 32767],
+    "u16s": [65535, 1],
+    "i32s": [-0x4000 << 16, 5],
+    "u32s": [0x3FFF << 16, 1],
+    "i64s": [-1, 7],
+    "u64s": [1, 2],
+    "f32s": [1.5, -2.5],
+    "f64s": [0.5, 1.5],
+    "colors": ["red", "blue", 77],
+    "texts": ["", "a", "grün"],
+    "datas": [b"", b"\0", b"12345678"],
+}

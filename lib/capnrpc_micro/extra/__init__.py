@@ -9,7 +9,8 @@ any         what an AnyPointer points to
 default     defaults of pointers and wide numbers, odd floats
 lists       building lists
 copy        deep copies
-dict        structs from and to dicts, as text, and looked into
+dict        structs from and to dicts, and as text
+look        what a struct has set, and the bytes of its fields
 builders    structs and lists that are built step by step
 messages    structs as roots of whole messages
 explain     what is wrong with a value

@@ -47,11 +47,9 @@ def from_dict(type, values):
 
 def as_builder(reader):
     """The root StructBuilder of a new message that is a deep copy of a struct."""
-    from .copy import copy_typed
-
     m = Builder(128, _NO_LIMIT)
     m.begin()
-    copy_typed(m, m.lo, reader._type, reader)
+    on_demand.copy_typed(m, m.lo, reader._type, reader)
     return _builder(m, m.lo + 2, m.h[2 * m.lo + 2], m.h[2 * m.lo + 3], reader._type)
 
 

@@ -11,7 +11,6 @@ from .look import has_, is_not_set, raw_
 _VOID = const(0)
 _TEXT = const(12)
 _DATA = const(13)
-_ENUM = const(19)
 
 
 def fill_other(m, t, p, type, value, group):
@@ -101,6 +100,4 @@ def _text(kind, value):
         return '0x"%s"' % " ".join(["%02x" % byte for byte in value])
     if kind == _VOID:
         return "void"
-    if kind == _ENUM:
-        return str(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
