@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The numbers in rpc/wire.py are those of rpc.capnp, as pycapnp's reflection reports them."""
+"""The numbers in the rpc layer are those of rpc.capnp, as pycapnp's reflection reports them."""
 
+import importlib
 import pathlib
+import pkgutil
 import struct
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import capnp
 import pytest
 from interop import HERE
 
+import capnrpc_micro.rpc
 from capnrpc_micro.rpc import wire
 
 _FILE = pathlib.Path(capnp.__file__).parent / "rpc.capnp"
@@ -18,6 +21,26 @@ if not _FILE.exists():  # the wheel keeps it beside the module in another place
 
 capnp.remove_import_hook()
 rpc = capnp.SchemaParser().load(str(_FILE), imports=[str(_FILE.parent.parent)])
+
+
+def _constants():
+    """The private constants of all modules by name, each with all the values that it has."""
+    found = {}
+    for info in pkgutil.iter_modules(capnrpc_micro.rpc.__path__):
+        module = importlib.import_module("capnrpc_micro.rpc." + info.name)
+        for name, value in vars(module).items():
+            if name[:1] == "_" and name[1:].isupper() and isinstance(value, int):
+                found.setdefault(name, set()).add(value)
+    return found
+
+
+CONSTANTS = _constants()
+
+
+def ours(name):
+    """The value of a private constant, the same in all modules that have it."""
+    (value,) = CONSTANTS["_" + name]
+    return value
 
 
 def _fields(type):
@@ -57,11 +80,7 @@ def _bit(type, field):
         ("RELEASE", rpc.Message, "release"),
         ("BOOTSTRAP", rpc.Message, "bootstrap"),
         ("DISEMBARGO", rpc.Message, "disembargo"),
-        ("IMPORTED_CAP", rpc.MessageTarget, "importedCap"),
-        ("PROMISED_ANSWER", rpc.MessageTarget, "promisedAnswer"),
-        ("NOOP", rpc.PromisedAnswer.Op, "noop"),
-        ("GET_POINTER_FIELD", rpc.PromisedAnswer.Op, "getPointerField"),
-        ("CAP_NONE", rpc.CapDescriptor, "none"),
+        ("NONE", rpc.CapDescriptor, "none"),
         ("SENDER_HOSTED", rpc.CapDescriptor, "senderHosted"),
         ("SENDER_PROMISE", rpc.CapDescriptor, "senderPromise"),
         ("RECEIVER_HOSTED", rpc.CapDescriptor, "receiverHosted"),
@@ -75,37 +94,47 @@ def _bit(type, field):
     ],
 )
 def test_tags(constant, type, field):
-    assert getattr(wire, constant) == _tag(type, field)
+    assert ours(constant) == _tag(type, field)
+
+
+def test_tags_that_are_written_as_numbers():
+    assert _tag(rpc.MessageTarget, "importedCap") == 0
+    assert _tag(rpc.MessageTarget, "promisedAnswer") == 1
+    assert _tag(rpc.PromisedAnswer.Op, "noop") == 0
+    assert _tag(rpc.PromisedAnswer.Op, "getPointerField") == 1
+    group = rpc.Call.schema.fields["sendResultsTo"].schema
+    tags = {field.name: field.discriminantValue for field in group.node.struct.fields}
+    assert tags["yourself"] == ours("YOURSELF")
 
 
 def test_tags_of_disembargo():
     group = rpc.Disembargo.schema.fields["context"].schema
     tags = {field.name: field.discriminantValue for field in group.node.struct.fields}
-    assert tags["senderLoopback"] == wire.SENDER_LOOPBACK
-    assert tags["receiverLoopback"] == wire.RECEIVER_LOOPBACK
+    assert tags["senderLoopback"] == ours("SENDER_LOOPBACK")
+    assert tags["receiverLoopback"] == ours("RECEIVER_LOOPBACK")
     assert group.node.struct.discriminantOffset == 2
 
 
 def test_where_tags_are():
-    """In halves; where the code has no name for it, it is in rpc/wire.py's comments."""
+    """In halves; where the code has no name for it, it is in rpc/wire.py's docstring."""
     for type, half in (
         (rpc.Message, 0),
-        (rpc.MessageTarget, wire.TARGET_TAG),
+        (rpc.MessageTarget, 2),
         (rpc.PromisedAnswer.Op, 0),
         (rpc.CapDescriptor, 0),
-        (rpc.Return, wire.RETURN_TAG),
+        (rpc.Return, ours("TAG")),
         (rpc.Resolve, 2),
     ):
         assert type.schema.node.struct.discriminantOffset == half, type
     group = rpc.Call.schema.fields["sendResultsTo"].schema
-    assert group.node.struct.discriminantOffset == wire.CALL_SEND_TO
+    assert group.node.struct.discriminantOffset == ours("SEND_TO")
 
 
 def test_where_fields_are():
     for type, field, half in (
         (rpc.Call, "questionId", 0),
-        (rpc.Call, "methodId", wire.CALL_METHOD),
-        (rpc.Call, "interfaceId", wire.CALL_INTERFACE),
+        (rpc.Call, "methodId", ours("METHOD")),
+        (rpc.Call, "interfaceId", ours("INTERFACE")),
         (rpc.MessageTarget, "importedCap", 0),
         (rpc.PromisedAnswer, "questionId", 0),
         (rpc.PromisedAnswer.Op, "getPointerField", 1),
@@ -114,7 +143,7 @@ def test_where_fields_are():
         (rpc.CapDescriptor, "receiverHosted", 2),
         (rpc.ThirdPartyCapDescriptor, "vineId", 0),
         (rpc.Return, "answerId", 0),
-        (rpc.Return, "takeFromOtherQuestion", 4),
+        (rpc.Return, "takeFromOtherQuestion", ours("OTHER")),
         (rpc.Finish, "questionId", 0),
         (rpc.Resolve, "promiseId", 0),
         (rpc.Release, "id", 0),
@@ -148,12 +177,14 @@ def test_where_pointers_are():
 
 def test_flags():
     """Those that are true by default stand as false when their bit is set."""
-    half = wire.RETURN_FLAGS
-    assert _bit(rpc.Return, "releaseParamCaps") == (wire.KEEP_PARAM_CAPS, half)
-    assert _bit(rpc.Return, "noFinishNeeded") == (wire.NO_FINISH_NEEDED, half)
-    assert _bit(rpc.Finish, "releaseResultCaps") == (wire.KEEP_RESULT_CAPS, 2)
+    half = ours("FLAGS")
+    assert _bit(rpc.Return, "releaseParamCaps") == (ours("KEEP_PARAM_CAPS"), half)
+    assert _bit(rpc.Return, "noFinishNeeded") == (ours("NO_FINISH_NEEDED"), half)
+    assert _bit(rpc.Finish, "releaseResultCaps") == (ours("KEEP_RESULT_CAPS"), 2)
+    only = _bit(rpc.Call, "onlyPromisePipeline")
+    assert only == (ours("ONLY_PROMISE_PIPELINE"), ours("CALL_FLAGS"))
     workaround = _bit(rpc.Finish, "requireEarlyCancellationWorkaround")
-    assert workaround == (wire.NO_WORKAROUND, 2)
+    assert workaround == (ours("NO_WORKAROUND"), 2)
     for type, field, default in (
         (rpc.Return, "releaseParamCaps", True),
         (rpc.Return, "noFinishNeeded", False),
@@ -172,9 +203,9 @@ def test_the_generated_module_is_up_to_date():
 def test_sizes():
     """Ours are those of today's rpc.capnp."""
     node = rpc.Call.schema.node.struct
-    assert (node.dataWordCount, node.pointerCount) == (wire.CALL_DATA, wire.CALL_POINTERS)
+    assert (node.dataWordCount, node.pointerCount) == (3, 3)
     node = rpc.Return.schema.node.struct
-    assert (node.dataWordCount, node.pointerCount) == (wire.RETURN_DATA, 1)
+    assert (node.dataWordCount, node.pointerCount) == (2, 1)
 
 
 def _ended(frame):

@@ -8,7 +8,7 @@ LIBRARY = pathlib.Path(__file__).resolve().parent.parent / "lib" / "capnrpc_micr
 # Files at the top of the library by layer; a folder is the layer of its name.
 _FILES = {
     "limits": ("limits",),
-    "words": ("words",),
+    "words": ("words", "log"),
     "message": ("message",),
     "layout": ("layout",),
     "schema": ("schema",),

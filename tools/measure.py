@@ -164,7 +164,7 @@ def main():
     host.go_on(host.waiting.pop(0))
     print("figure stack_bytes_queued %d" % (service.depth - base))
     settle()
-    assert chained._call.promise.settled and chained._call.promise.error is None
+    assert chained._call.settled and chained._call.error is None
 
 
 base = 0

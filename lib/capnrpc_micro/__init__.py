@@ -14,11 +14,22 @@ _ATTRIBUTES = {
     "Limits": "limits",
     "OVERLOADED": "objects.promise",
     "UNIMPLEMENTED": "objects.promise",
+    "broken": "objects.operations",
+    "client": "objects.operations",
     "connect": "net.tcp",
+    "drained": "objects.streams",
+    "equal": "objects.operations",
+    "log_to": "log",
+    "problem": "objects.operations",
+    "promise": "objects.operations",
     "release": "objects.client",
     "retain": "objects.client",
+    "revocable": "objects.membrane",
     "serve": "net.tcp",
+    "settled": "objects.operations",
+    "subset": "objects.membrane",
     "wait_for": "net.host",
+    "when_broken": "objects.operations",
 }
 
 

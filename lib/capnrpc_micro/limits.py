@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Layer `message`: every limit of the library, in one place.
+"""Layer `limits`: every limit of the library, in one place.
 
 A limit protects the heap of a small board: at a limit the peer sees `overloaded`, back-pressure or
 an Abort that names the limit, and everybody else goes on being served.
@@ -24,13 +24,21 @@ class Limits:
     send_bytes = 2048  # first size of each of the two output buffers
     output_mark = 8192  # output not yet sent, in bytes, above which reading pauses
     output_bytes = 32768  # output not yet sent, in bytes, above which the connection is aborted
-    stall_ms = 30000  # time a peer may leave our output above its mark
+    window_bytes = 8192  # of streaming calls through one reference that are not acknowledged
     questions = 64  # calls we have made and that are not answered
     answers = 64  # calls of the peer that are not finished
+    running = 32  # of these, those whose method runs as a task
     exports = 256  # capabilities of ours that the peer refers to
     imports = 256  # capabilities of the peer that we refer to
     embargoes = 32  # paths that wait for their Disembargo to come back
     call_bytes = 32768  # messages of the peer's calls that are kept until they are finished
+
+    # One connection, in ms. 0 is never.
+    stall_ms = 30000  # time a peer may leave our output above its mark
+    first_ms = 10000  # time a peer that has connected may take until it sends its first message
+    ping_ms = 30000  # quiet time after which the peer is asked whether it is still there
+    dead_ms = 30000  # time it may take to answer that; then the connection is lost
+    idle_ms = 0  # time without a call after which a connection is ended
 
     # One server.
     connections = 4
@@ -55,8 +63,10 @@ class Limits:
             send_bytes=65536,
             output_mark=1 << 20,
             output_bytes=80 << 20,
+            window_bytes=65536,
             questions=65536,
             answers=65536,
+            running=65536,
             exports=1 << 20,
             imports=1 << 20,
             embargoes=65536,

@@ -165,10 +165,12 @@ class Server:
     borrows_     names of methods that take Data parameters as memoryviews into the received
                  message, without a copy. The view is valid only until the method returns, so such
                  a method must be a plain `def`.
+    uncancelled_ names of `async def` methods that run to their end when the caller does not want
+                 the results any more, or is gone
     """
 
     interface_ = None
-    borrows_ = ()
+    borrows_ = uncancelled_ = ()
     cap_ = None  # its hook while somebody refers to it
 
     def cast_as(self, interface):

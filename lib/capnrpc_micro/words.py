@@ -83,3 +83,30 @@ def clear(b, start, end):
         n = min(end - start, 256)
         b[start : start + n] = _ZEROS[:n]
         start += n
+
+
+class OnDemand:
+    """Functions and classes that few programs need: each is loaded when it is first used.
+
+    package   where the modules are, "rpc." for example
+    modules   names of the functions by module, in one string: "module: name name, module: name"
+    """
+
+    def __init__(self, package, modules):
+        self._package = "capnrpc_micro." + package
+        self._modules = modules
+
+    def __getattr__(self, name):
+        for module in self._modules.split(", "):
+            module, names = module.split(": ")
+            if name in names.split(" "):
+                value = getattr(__import__(self._package + module, None, None, (name,)), name)
+                setattr(self, name, value)
+                return value
+        raise AttributeError("nothing is named " + name)
+
+    def load_all_(self):
+        """Loads all of it, before memory gets short."""
+        for module in self._modules.split(", "):
+            for name in module.split(": ")[1].split(" "):
+                getattr(self, name)

@@ -17,6 +17,7 @@ from capnrpc_micro.objects.promise import (
     later,
     resume_turns,
 )
+from capnrpc_micro.schema import EMPTY, Interface
 from capnrpc_micro.words import MICROPYTHON
 
 
@@ -517,4 +518,37 @@ def test_methods_with_the_names_of_keywords():
 
     bed, thing, client = _local(lambda bed: Underscored())
     assert bed.get(client.echo_(1)).y == 2 and bed.get(client.echo(2)).y == 3
+    _done(bed, thing, client)
+
+
+def test_no_method_of_a_schema_is_one_of_ours():
+    """`released` in a schema does not lead a peer to `released_`."""
+    names = Interface("Names", b"\x81\x92\xa3\xb4\xc5\xd6\xe7\xfa")
+    names.methods_("released", EMPTY, EMPTY)
+
+    class Named(names.Server):
+        gone = 0
+
+        def released_(self):
+            self.gone += 1
+
+    bed = Bed()
+    named = Named()
+    bed.link(None, named)
+    client = bed.a.bootstrap()
+    error = bed.error(client.cast_as(names).released())
+    assert "not implemented" in error.reason and not named.gone
+    release(client)
+    bed.check_empty(named)
+
+
+def test_a_pipelined_capability_outlives_the_results_it_came_with():
+    bed, thing, client = _local()
+    call = client.hold(client)
+    call.then_(lambda _: release(call))
+    kept = retain(call.thing)
+    bed.settle()
+    thing.waiting[0].resolve(None)
+    assert bed.get(kept.echo(5)).y == 5
+    release(kept)
     _done(bed, thing, client)

@@ -58,7 +58,7 @@ class _Scenario:
         self.settle_waits()
         bed.tasks()
         for promise in self.promises:
-            assert promise._call.promise.settled, "a call waits for ever"
+            assert promise._call.settled, "a call waits for ever"
             release(promise)
         for client in self.clients:
             bed.error(client.echo(1))

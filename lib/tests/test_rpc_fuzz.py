@@ -106,7 +106,7 @@ def _converse(seed, three, cancels=False):
         for reference in side.references:
             assert cancels or last.get(reference[1], -1) == reference[2] - 1, "a call was lost"
         for promise in side.promises:
-            error = promise._call.promise.error
+            error = promise._call.error
             assert error is None or cancels and "cancelled" in error.reason, error
             release(promise)
         for root in side.roots:

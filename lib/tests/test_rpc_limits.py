@@ -81,7 +81,7 @@ def test_questions():
     bed.get(client.echo(0))
     promises = [client.wait() for _ in range(4)]
     extra = client.echo(1)
-    assert extra._call.promise.error.type == OVERLOADED
+    assert extra._call.error.type == OVERLOADED
     assert bed.error(extra).type == OVERLOADED
     assert bed.error(client.self().thing.echo(1)).type == OVERLOADED
     assert bed.error(bed.a.bootstrap().echo(1)).type == OVERLOADED
@@ -178,7 +178,7 @@ def test_call_bytes_for_kept_results():
             refused += 1
         assert end.counts()[5] <= 400
     assert 10 < refused < 19
-    sent = end.conn.exports.get(export).sent
+    sent = end.conn.export_counts[export]
     assert sent == 1 + 19 - refused
     for question in range(1, 20):
         peer.finish(question, False)
@@ -404,9 +404,9 @@ def test_output_of_calls():
     bed, thing, client = _bed(output_bytes=4096)
     bed.get(client.echo(0))
     promises = [client.blob(bytes(500)) for _ in range(20)]
-    bad = [p for p in promises if p._call.promise.settled]
+    bad = [p for p in promises if p._call.settled]
     assert 10 < len(bad) < 20
-    assert bad[0]._call.promise.error.type == OVERLOADED
+    assert bad[0]._call.error.type == OVERLOADED
     for promise in promises:
         if promise not in bad:
             assert bed.get(promise).blob == bytes(500)

@@ -3,9 +3,12 @@
 
 import wirekit
 from bed import (
+    BARE,
     ECHO,
+    FAIL,
     HOLD,
     LATER,
+    MANY,
     SAME,
     SELF,
     WAIT,
@@ -31,15 +34,15 @@ QUARTERS = (
 )
 
 
-def _bed(main=None):
+def _bed(main=None, **limits):
     bed = Bed()
     thing = Thing(bed)
-    end, peer = bed.peer(main or thing)
+    end, peer = bed.peer(main or thing, **limits)
     return bed, thing, end, peer
 
 
-def _serving():
-    bed, thing, end, peer = _bed()
+def _serving(**limits):
+    bed, thing, end, peer = _bed(**limits)
     return bed, thing, end, peer, peer.bootstrap()
 
 
@@ -418,11 +421,34 @@ def test_returns_of_unsupported_kinds():
 
 
 def test_only_promise_pipeline():
-    """A peer that wants no Return gets one nevertheless, under an id above 2**31."""
-    bed, thing, end, peer, export = _serving()
+    """A call of which the peer wants no more than to pipeline on it gets no Return, whether it is
+    answered, fails or is refused; what is pipelined on it is answered."""
+    bed, thing, end, peer, export = _serving(answers=3)
+    for method, error in ((SELF, None), (FAIL, "as you like"), (BARE, "not implemented")):
+        peer.call(9, export, method, 0, onlyPromisePipeline=True)
+        peer.nothing()
+        peer.call(1, (9, [0]), ECHO, 7)
+        if error is None:
+            assert peer.read("return").results.content.x == 7
+        else:
+            assert error in peer.exception(1, False)[1]
+        peer.finish(1)
+        peer.finish(9)
+    peer.call(0, export, ECHO, 7, onlyPromisePipeline=True)  # one that the short way might answer
     peer.call(0, export, SELF, id=QUARTERS[2], onlyPromisePipeline=True)
-    assert peer.frame()[32:36] == QUARTERS[2]
+    peer.call(5, export, WAIT)
+    peer.call(6, export, SELF, onlyPromisePipeline=True)
+    peer.nothing()
+    peer.call(7, (6, [0]), ECHO, 7)
+    assert "limit reached: 3 answers" in peer.exception(7)[1]
+    peer.finish(0)
     peer.send("finish", {"questionId": 0}, QUARTERS[2])
+    peer.call(7, (6, [0]), ECHO, 7)
+    assert "limit reached: 3 answers" in peer.exception(7, False)[1], "what was refused is kept"
+    peer.finish(5)
+    assert peer.read("return").which_() == "canceled"
+    peer.finish(6)
+    peer.finish(7)
     peer.release(export)
     bed.check_empty(thing)
 
@@ -473,16 +499,40 @@ def test_our_messages_unknown_to_the_peer():
 
 
 def test_unimplemented_for_what_must_be_implemented():
-    for message in (
-        {"finish": {"questionId": 0}},
-        {"call": {"questionId": 5, "target": at(0)}},
-        {"release": {"id": 0}},
-        {"abort": {"reason": "x"}},
-    ):
+    for message in ({"call": {"questionId": 5, "target": at(0)}}, {"join": {"questionId": 0}}):
         bed, thing, end, peer, export = _serving()
         peer.send("unimplemented", message)
         assert "must implement" in peer.aborted()[1]
         bed.check_empty(thing)
+
+
+def test_unimplemented_for_what_the_peer_can_do_without():
+    """It then keeps what it might give back: that is its own affair."""
+    bed, thing, end, peer, export = _serving()
+    for message in (
+        {"finish": {"questionId": 0}},
+        {"release": {"id": 0}},
+        {"abort": {"reason": "x"}},
+    ):
+        peer.send("unimplemented", message)
+    peer.call(1, export, ECHO, 3)
+    assert peer.read("return").results.content.x == 3
+    peer.release(export)
+    bed.check_empty(thing)
+
+
+def test_unimplemented_return():
+    """What a Return has brought to a peer that does not know it is given back."""
+    bed, thing, end, peer, export = _serving()
+    peer.call(1, export, MANY, 2)
+    peer.read("return")
+    assert end.counts()[1:3] == (1, 3)
+    peer.send("unimplemented", {"return": {"answerId": 1}})
+    bed.tasks()
+    assert end.counts()[1:3] == (0, 1)
+    peer.send("unimplemented", {"return": {"answerId": 1}})
+    peer.release(export)
+    bed.check_empty(thing)
 
 
 def test_abort_from_the_peer():
@@ -552,7 +602,7 @@ def test_structs_shorter_than_any_version():
             assert end.conn.error is None or peer.aborted()[0] == FAILED or which == 1
             bed.cut()
             bed.check_empty(thing)
-    assert not promise._call.promise.settled
+    assert not promise._call.settled
 
 
 def test_unknown_operations_in_a_transform():

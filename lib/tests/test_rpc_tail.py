@@ -278,7 +278,7 @@ def test_limits():
     peer.call(10, export, ECHO, 1, **YOURSELF)
     _elsewhere(peer, 10)
     peer.call(11, export, ECHO, 1, **YOURSELF)
-    assert "too many calls" in peer.aborted()[1]
+    assert "limit reached" in peer.aborted()[1]
     release(client)
     bed.check_empty(thing)
 

@@ -3,7 +3,7 @@
 
 from run import needs_big_integers, needs_micropython, power
 
-from capnrpc_micro.rpc.tables import key, put_key
+from capnrpc_micro.rpc.wire import key, put_key
 from capnrpc_micro.words import FORMAT, SHIFT, clear, new_views, view, views
 
 # Halves in all four quarters of their range, and the edges between them.

@@ -26,7 +26,7 @@ from ports import free_port
 
 from capnrpc_micro.message import Builder
 from capnrpc_micro.rpc import wire
-from capnrpc_micro.rpc.tables import put_key
+from capnrpc_micro.rpc.wire import put_key
 
 WINDOW = 64
 
@@ -34,7 +34,7 @@ WINDOW = 64
 def bootstrap_frame():
     """A Bootstrap with question id 100."""
     m = Builder(1024, 1024)
-    t = wire.begin(m, wire.BOOTSTRAP, 1, 1)
+    t = wire.begin(m, 8, 1, 1)
     put_key(m.h, 2 * t, 100)
     m.end()
     return bytes(m.b[: 4 * m.hi])
@@ -46,7 +46,7 @@ def call_frames():
     for n in range(WINDOW):
         at = m.begin_with(wire.CALL_FRAME)
         put_key(m.h, 2 * (at + wire.BODY), n)
-        start = 4 * (at + wire.BODY) + 2 * wire.CALL_INTERFACE
+        start = 4 * (at + wire.BODY) + 2 * 4  # interfaceId
         m.b[start : start + 8] = Echo.id_
         wire.new_struct(m, at + wire.CALL_CONTENT, 1, 0)
         m.i[m.hi - 2] = n

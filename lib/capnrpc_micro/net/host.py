@@ -2,7 +2,9 @@
 """Layer `net`: asyncio as the host of connections (see rpc.connection)."""
 
 import asyncio
+import time
 
+from ..objects.promise import Promise
 from ..words import MICROPYTHON
 
 
@@ -37,7 +39,29 @@ class AsyncioHost:
         conn.link.flush_soon()
 
 
-HOST = AsyncioHost()
+HOST = Promise.host = AsyncioHost()
+
+if MICROPYTHON:
+    _now = time.ticks_ms
+    _since = time.ticks_diff
+else:
+
+    def _now():
+        return int(time.monotonic() * 1000)
+
+    def _since(now, before):
+        return now - before
+
+
+async def tell_time(conn):
+    """Tells a connection how time goes by, until it ends."""
+    before = _now()
+    left = conn.tick(0)
+    while left is not None:
+        await asyncio.sleep(left / 1000)
+        now = _now()
+        left = conn.tick(_since(now, before))
+        before = now
 
 
 async def wait_for(call, seconds):

@@ -6,7 +6,7 @@ from ..objects.capability import hook_of
 from ..objects.promise import DISCONNECTED, OVERLOADED, Error
 from ..rpc.connection import Connection, abort_frame
 from ..words import MICROPYTHON
-from .host import HOST
+from .host import HOST, tell_time
 
 if MICROPYTHON:
     from . import streams as pump
@@ -42,7 +42,8 @@ class Server:
     refused   how many were turned away: `limits.connections` were open, or there was no memory
     """
 
-    def __init__(self, restore, limits):
+    def __init__(self, restore, limits, tails):
+        self._tails = tails
         self.links = []
         self.refused = 0
         self._leaving = 0  # of those refused, how many are still being told
@@ -60,7 +61,9 @@ class Server:
             why = "too many connections: the limit is %d" % limit
         else:
             try:
-                self.links.append(_link(stream, self._restore, self._limits, self.links.remove))
+                link = _link(stream, self._restore, self._limits, self.links.remove, self._tails)
+                link.conn.first_ms = self._limits.first_ms
+                self.links.append(link)
                 return
             except MemoryError:
                 why = "no memory for another connection"
@@ -91,18 +94,33 @@ class Server:
         await self._listener.wait_closed()
 
 
-def _link(stream, restore, limits, on_closed):
-    return pump.run_link(Connection(HOST, limits, restore), stream, on_closed)
+def _link(stream, restore, limits, on_closed, tails):
+    conn = Connection(HOST, limits, restore)
+    conn.tails = tails
+    clock = None
+
+    def closed(link):
+        if clock is not None:
+            HOST.cancel(clock)
+        on_closed(link)
+
+    link = pump.run_link(conn, stream, closed)
+    clock = HOST.start(tell_time(conn))
+    return link
 
 
-async def serve(main, host="0.0.0.0", port=7000, limits=None):
+async def serve(main, host="0.0.0.0", port=7000, limits=None, tails=False):
     """Serves the object `main` (a Server object or a Client) to everybody who connects over TCP.
 
     Returns a Server; its close() ends it. Raises OSError when it cannot listen, TypeError when
     `main` is none of these.
+
+    tails   whether all peers are known to understand tail calls (Go's do not): a call that comes
+            from a peer and goes back to it is then answered without its results coming here. A
+            peer that sends one is known to understand them, too
     """
     hook_of(main, HOST)
-    server = Server(only(main), limits or default_limits())
+    server = Server(only(main), limits or default_limits(), tails)
     await server.start(host, port)
     return server
 
@@ -122,6 +140,10 @@ class Peer:
         """The Error that ended the connection, or None while it lives."""
         return self._link.conn.error
 
+    def stats(self):
+        """What is in the tables, and what has been transferred: see Connection.stats."""
+        return self._link.conn.stats()
+
     async def close(self):
         """Ends the connection: calls that wait break with `disconnected`."""
         self._link.conn.lost("closed")
@@ -132,13 +154,14 @@ class Peer:
         await self._link.closed.wait()
 
 
-async def connect(host, port=7000, main=None, limits=None):
+async def connect(host, port=7000, main=None, limits=None, tails=False):
     """Connects over TCP. Returns a Peer. Raises OSError.
 
-    main   the object that the peer gets when it asks for ours
+    main    the object that the peer gets when it asks for ours
+    tails   whether the peer is known to understand tail calls, see serve()
     """
     stream = await pump.connect(host, port)
-    return Peer(_link(stream, only(main), limits or default_limits(), _nothing))
+    return Peer(_link(stream, only(main), limits or default_limits(), _nothing, tails))
 
 
 def _nothing(link):

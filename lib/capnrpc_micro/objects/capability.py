@@ -7,7 +7,7 @@ of it. A Request is a call that is not, or not yet, on a connection.
 
 from ..layout import capability, follow
 from ..message import Builder, MessageError
-from .client import CallPromise, Client, release, release_caps
+from .client import CallPromise, Client, release, release_caps, release_results
 from .dispatch import find_handler, handlers_of, put_params, put_results
 from .promise import UNIMPLEMENTED, Error, Promise, error_from, hold_turns, resume_turns
 
@@ -19,11 +19,13 @@ class Cap:
 
     resolution   the hook that a promise turned out to be, or None
     promise      whether it may still turn out to be another, told by when_resolved()
+    conn         the connection that it is reached over, or None
+    stream       of its streaming calls, see `streams`
     """
 
-    resolution = None
+    resolution = conn = stream = None
     promise = False
-    conn = None  # the connection that it is reached over
+    _watchers = ()
 
     def __init__(self, host):
         self.host = host
@@ -47,6 +49,24 @@ class Cap:
         if self.resolution is not None:
             self.resolution.release()
 
+    def when_resolved(self, fn):
+        """Calls fn(self) once it has turned out to be another, or is broken."""
+        self._watchers += (fn,)
+
+    def forget(self, fn):
+        """Takes back when_resolved(fn)."""
+        self._watchers = tuple([other for other in self._watchers if other != fn])
+
+    def became(self, hook):
+        """It has turned out to be `hook`, whose reference it takes over."""
+        self.resolution = hook
+        watchers = self._watchers
+        self._watchers = ()
+        for fn in watchers:
+            fn(self)
+        if not self.refs:
+            self.dropped()  # nobody waited for it
+
     def resolved(self):
         """What this reference leads to by now."""
         hook = self
@@ -63,16 +83,9 @@ class Cap:
 
         Raises what `put_params` raises.
         """
-        table = interface.table_
-        id = interface.id_
-        request = Request(self.host, [id[k] | id[k + 1] << 8 for k in range(0, 8, 2)], ordinal)
-        m = request.message = Builder(_REQUEST_BYTES, 1 << 27)
-        m.begin()
-        put_params(m, m.lo, table[3 * ordinal], table[3 * ordinal + 1], args, kwargs)
-        m.caps = hooks_of(m.caps, self.host)
-        m.root = m.lo
+        request = new_request(self.host, interface, ordinal, args, kwargs)
         self.resolved().send(request)
-        return CallPromise(request, table[3 * ordinal + 2])
+        return CallPromise(request, interface.table_[3 * ordinal + 2])
 
     def send(self, request):
         """Takes a Request on its way."""
@@ -87,7 +100,7 @@ class BrokenCap(Cap):
         self.error = error
 
     def send(self, request):
-        request.fail(self.error)
+        request.reject(self.error)
 
 
 class PromiseCap(Cap):
@@ -98,11 +111,10 @@ class PromiseCap(Cap):
     def __init__(self, host):
         Cap.__init__(self, host)
         self._queue = []
-        self._watchers = []
 
     def send(self, request):
-        request.waiting = self
         self._queue.append(request)
+        request.waiting = self
 
     def waits(self):
         """Whether calls wait for it."""
@@ -111,15 +123,6 @@ class PromiseCap(Cap):
     def withdraw(self, request):
         """A request that waits here was cancelled."""
         self._queue.remove(request)
-
-    def when_resolved(self, fn):
-        """Calls fn(self) once it is resolved."""
-        self._watchers.append(fn)
-
-    def forget(self, fn):
-        """Takes back when_resolved(fn)."""
-        if fn in self._watchers:
-            self._watchers.remove(fn)
 
     def resolve(self, hook):
         """It is `hook`, whose reference it takes over: what waits goes there, in order."""
@@ -132,20 +135,15 @@ class PromiseCap(Cap):
         while queue:  # what a call sends here meanwhile joins the queue
             request = queue.pop(0)
             request.waiting = None
-            target.send(request)
-        self.resolution = hook
-        watchers = self._watchers
-        self._queue = self._watchers = ()
-        for fn in watchers:
-            fn(self)
-        if not self.refs:
-            self.dropped()  # nobody waited for it
+            dispatch(target, request)
+        self._queue = ()
+        self.became(hook)
 
 
 class _Result(PromiseCap):
     """A capability in the results of a call that has not returned."""
 
-    def __init__(self, call):
+    def __init__(self, call, path):
         PromiseCap.__init__(self, call.host)
         self._call = call
 
@@ -159,13 +157,19 @@ class _Result(PromiseCap):
 
 
 class LocalCap(Cap):
-    """An object of this vat. There is one for each server object that somebody refers to."""
+    """An object of this vat. There is one for each server object that somebody refers to.
+
+    starting   calls whose task has not begun yet, and whatever else later calls must not overtake
+    gate       a PromiseCap that calls wait at while a streaming call runs, see `streams`; or None
+    """
+
+    starting = 0
+    gate = None
 
     def __init__(self, host, server):
         Cap.__init__(self, host)
         self.server = server
         self.handlers = handlers_of(server)
-        self.starting = 0  # calls whose task has not begun yet: later calls must not overtake them
 
     def dropped(self):
         server = self.server
@@ -181,82 +185,93 @@ class LocalCap(Cap):
             self.starting -= 1
 
     def send(self, request):
+        if self.gate is not None:
+            self.gate.send(request)
+        else:
+            self.deliver(request)
+
+    def deliver(self, request):
+        """Begins to serve a request: at once if its method is plain and overtakes nothing."""
         handler, why = find_handler(self.handlers, request.id, 0, request.method)
         if handler is None:
-            request.fail(Error(why, UNIMPLEMENTED))
-        else:
-            self.start(handler, request)
-
-    def start(self, handler, request):
-        """Runs a handler for a request: at once if it is plain and overtakes nothing."""
-        if handler.plain and not self.starting:
+            request.reject(Error(why, UNIMPLEMENTED))
+            return
+        value = None
+        at_once = handler.plain and not self.starting
+        if at_once:
             try:
-                value = handler.fn(
-                    self.server, *handler.arguments(request.message, request.message.root)
-                )
+                value = self.run(handler, request)
             except Exception as error:
-                request.fail(error_from(error))
+                request.reject(self.failed(handler, error))
                 return
-            if is_awaitable(value):
-                self.finish_later(value, handler, request)
-            else:
+            if not is_awaitable(value):
                 request.returned(handler.results, value)
-        else:
-            self.starting += 1
+                return
+        if handler.streams:
+            from .streams import gate_of
+
+            gate_of(self).wait_for(request)
+        if at_once:
+            self.finish_later(value, handler, request)
+        elif request.admitted():
             request.waiting = self
-            request.task = self.host.start(self._run(handler, request))
+            self.starting += 1
+            try:
+                self.start_task(None, handler, request)
+            except MemoryError:
+                request.begun()
+                raise
+
+    def failed(self, handler, exception):
+        """A plain handler has raised an exception. Returns the Error that tells so."""
+        error = error_from(exception)
+        if handler.streams:
+            from .streams import gate_of
+
+            gate_of(self).error = error
+        return error
+
+    def run(self, handler, request):
+        """Calls a handler. Returns what it returns; raises what it raises."""
+        m = request.message
+        return handler.fn(self.server, *handler.arguments(m, m.root))
+
+    def start_task(self, value, handler, request):
+        """Starts the task of a call, which calls the handler unless it has returned `value`."""
+        task = self.host.start(_run(self, handler, request, value))
+        if handler.stays:
+            request.stays = True
+        elif not request.settled:  # a host may run it at once
+            request.task = task
 
     def finish_later(self, value, handler, request):
         """A plain handler returned a promise of its result."""
         if type(value) is CallPromise:
             request.onward = value._call
             if value._results is handler.results:  # its results are our results
-                value._call.promise.then(Forwarded(request).settled)
+                value._call.then(request.follow)
                 return
-        request.task = self.host.start(_finish(value, handler, request))
+        self.start_task(value, handler, request)
 
     def withdraw(self, request):
         """A request whose task has not begun was cancelled."""
         self.starting -= 1
 
-    async def _run(self, handler, request):
-        request.begun()
-        try:
-            value = handler.fn(
-                self.server, *handler.arguments(request.message, request.message.root)
-            )
-        except Exception as error:
-            _tell(request.fail, error_from(error))
-            return
-        if is_awaitable(value):
-            await _finish(value, handler, request)
-        else:
-            _tell(request.returned, handler.results, value)
 
-
-class Forwarded:
-    """Answers a request with what another call returns."""
-
-    def __init__(self, request):
-        self._request = request
-
-    def settled(self, promise):
-        """The other call's promise is settled."""
-        if promise.error is not None:
-            self._request.fail(promise.error)
-        else:
-            self._request.respond(promise.value)
-
-
-async def _finish(value, handler, request):
-    """Waits for what a handler promised and returns it to the caller."""
-    promise = value
+async def _run(cap, handler, request, value):
+    """Calls a handler, unless it has returned `value` already, and answers with its results."""
+    promise = None
     try:
-        value = await value
+        if value is None:
+            request.begun()
+            value = cap.run(handler, request)
+        if is_awaitable(value):
+            promise = value
+            value = await value
     except Exception as error:
-        _tell(request.fail, error_from(error))
+        _tell(request.reject, error_from(error))
     except BaseException:  # cancelled: by the caller, who is told nothing more, or by the program
-        _tell(request.fail, Error("the call was cancelled"))
+        _tell(request.reject, Error("the call was cancelled"))
         raise
     else:
         _tell(request.returned, handler.results, value)
@@ -287,30 +302,57 @@ def is_awaitable(value):
     return type(value) in _AWAITABLE
 
 
-class Request:
+class Call(Promise):
+    """A call, for who made it: the promise of its results.
+
+    value       a Message with `root`, the position of the pointer to the results
+    pipelines   hooks of capabilities in the results by path, while it is not settled; or None
+    """
+
+    pipelines = None
+    new_pipeline = _Result
+
+    def pipeline(self, path):
+        """A hook for the capability at a path of pointer indexes in the results."""
+        if self.settled:
+            return cap_at(self, self.value, path)
+        if self.pipelines is None:
+            self.pipelines = {}
+        hook = self.pipelines.get(path)
+        if hook is None:
+            hook = self.pipelines[path] = self.new_pipeline(self, path).retain()
+        return hook
+
+    def cancel(self):
+        """The results are not wanted any more."""
+
+
+class Request(Call):
     """A call on its way to an object, seen from both sides.
 
     id, method   interface id as four 16-bit halves, and ordinal
     message      the parameters, below the pointer at message.root; message.caps its capabilities
-    promise      of the results: a Message, below the pointer at its `root`
     task         what runs it: a task of the host's, or None
     onward       the call that answers it instead: a question on some connection; or None
     waiting      the hook that it waits at: a LocalCap while its task has not begun, a PromiseCap
                  in whose queue it is; or None
+    stays        whether its handler runs to its end, even if the results are not wanted any more
     """
+
+    task = onward = waiting = message = None
+    stays = False
 
     def __init__(self, host, id, method):
         self.host = host
         self.id = id
         self.method = method
-        self.message = None
-        self.promise = Promise(host)
-        self.task = None
-        self.onward = None
-        self.waiting = None
-        self.pipelines = None  # by path, while the promise is not settled
+        self.begin()
 
     # For the callee.
+
+    def admitted(self):
+        """Whether a task may be started for it; if not, it has been rejected."""
+        return True
 
     def begun(self):
         """Its task has begun."""
@@ -319,30 +361,37 @@ class Request:
 
     def returned(self, results, value):
         """Answers with what the handler returned."""
-        m = Builder(_REQUEST_BYTES, 1 << 27)
-        m.begin()
         try:
+            m = Builder(_REQUEST_BYTES, 1 << 27)
+            m.begin()
             put_results(m, m.lo, results, value)
             m.caps = hooks_of(m.caps, self.host)
+            m.root = m.lo
         except Exception as error:
-            self.fail(error_from(error))
-            return
-        m.root = m.lo
-        self.respond(m)
+            self.reject(error_from(error))
+        else:
+            self.resolve(m)
 
-    def respond(self, message):
+    def resolve(self, message):
         """Answers with results, whose capabilities' references it takes over."""
-        if self.promise.settled:
+        if self.settled:
             release_caps(message)
         else:
-            self.promise.resolve(message)
+            self._settle(message, None)
             self._end()
 
-    def fail(self, error):
+    def reject(self, error):
         """Answers with an Error."""
-        if not self.promise.settled:
-            self.promise.reject(error)
+        if not self.settled:
+            self._settle(None, error)
             self._end()
+
+    def follow(self, other):
+        """Answers with what another call, which is settled, has returned."""
+        if other.error is None:
+            self.resolve(other.value)
+        else:
+            self.reject(other.error)
 
     def unwanted(self):
         """Less waits for its results than before. The caller knows: it keeps the promise."""
@@ -350,67 +399,83 @@ class Request:
     def _end(self):
         """The call is over: its parameters' capabilities go."""
         self.task = self.onward = None
-        release_caps(self.message)
+        if self.message is not None:
+            release_caps(self.message)
 
     # For the caller.
 
     def pipeline(self, path):
-        """A hook for the capability at a path of pointer indexes in results not there yet."""
-        pipelines = self.pipelines
-        if pipelines is None:
-            if self.promise.settled:
-                return self._result(path)
-            pipelines = self.pipelines = {}
-            self.promise.then(self._resolve_pipelines)
-        hook = pipelines.get(path)
-        if hook is None:
-            hook = pipelines[path] = _Result(self).retain()
-        return hook
+        if self.pipelines is None and not self.settled:  # before all who wait for it
+            self._then = (self._arrived,) + self._then
+        return Call.pipeline(self, path)
 
-    def _result(self, path):
-        promise = self.promise
-        if promise.error is not None:
-            return BrokenCap(self.host, promise.error)
-        return cap_at(self.host, promise.value, path)
-
-    def _resolve_pipelines(self, promise):
+    def _arrived(self, _):
         pipelines = self.pipelines
         while pipelines:  # calls that are sent on meanwhile may ask for more
             path, hook = pipelines.popitem()
-            hook.resolve(self._result(path).retain())
+            hook.resolve(cap_at(self, self.value, path).retain())
             hook.release()
         self.pipelines = None
 
     def cancel(self):
-        """The caller does not want the results any more."""
-        if self.promise.settled:
+        if self.settled:
+            return
+        if self.stays:
+            self.then(release_results)
             return
         task = self.task
         onward = self.onward
         if self.waiting is not None:
             self.waiting.withdraw(self)
             self.waiting = None
-        self.fail(Error("the call was cancelled"))
+        self.reject(Error("the call was cancelled"))
         if task is not None:
             self.host.cancel(task)
         if onward is not None:
             onward.cancel()
 
 
-def cap_at(host, message, path):
-    """The hook at a path of pointer indexes in a message; a BrokenCap if there is none."""
-    p = message.root
+def new_request(host, interface, ordinal, args, kwargs):
+    """A Request from a program's values. Raises what `put_params` raises."""
+    k = 3 * ordinal
+    table = interface.table_
+    id = interface.id_
+    request = Request(host, [id[k] | id[k + 1] << 8 for k in range(0, 8, 2)], ordinal)
+    m = request.message = Builder(_REQUEST_BYTES, 1 << 27)
+    m.begin()
+    put_params(m, m.lo, table[k], table[k + 1], args, kwargs)
+    m.caps = hooks_of(m.caps, host)
+    m.root = m.lo
+    return request
+
+
+def dispatch(hook, request):
+    """Sends a Request that nobody else holds to a hook; without memory it is rejected."""
     try:
-        for k in path:
-            tag, t = follow(message, p)
-            if k >= message.h[2 * tag + 3]:
-                p = None
-                break
-            p = t + 2 * (message.h[2 * tag + 2] + k)
-        hook = p and capability(message, p)
-    except MessageError as error:
-        return BrokenCap(host, error_from(error))
-    return hook or BrokenCap(host, Error("the results have no capability there"))
+        hook.send(request)
+    except MemoryError as error:
+        request.reject(error_from(error))
+
+
+def cap_at(call, message, path):
+    """The hook at a path of pointer indexes in a call's results; a BrokenCap if there is none."""
+    error = call.error
+    if error is None:
+        p = message.root
+        try:
+            for k in path:
+                tag, t = follow(message, p)
+                if k >= message.h[2 * tag + 3]:
+                    p = None
+                    break
+                p = t + 2 * (message.h[2 * tag + 2] + k)
+            hook = p and capability(message, p)
+            if hook:
+                return hook
+            error = Error("the results have no capability there")
+        except MessageError as refused:
+            error = error_from(refused)
+    return BrokenCap(call.host, error)
 
 
 def hooks_of(values, host):
@@ -438,7 +503,6 @@ def hook_of(value, host):
         raise TypeError(
             "a capability is expected (a Client or an object of a Server class), not " + met
         )
-    hook = value.cap_
-    if hook is None:
-        hook = value.cap_ = LocalCap(host, value)
-    return hook
+    if value.cap_ is None:
+        value.cap_ = LocalCap(host, value)
+    return value.cap_

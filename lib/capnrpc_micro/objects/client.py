@@ -2,6 +2,7 @@
 """Layer `objects`: what a program holds of capabilities elsewhere and of calls under way."""
 
 from ..layout import StructReader, struct_at
+from ..schema import STREAM
 from ..words import const
 
 # Kinds, as in `layout`.
@@ -13,7 +14,8 @@ _GROUP = const(18)
 class Client:
     """A reference to an object of some interface. The interface's methods are its attributes.
 
-    A method takes one argument a parameter, in order or by name, and returns a CallPromise.
+    A method takes one argument a parameter, in order or by name, and returns a CallPromise. As an
+    asynchronous context manager it is released at the end of the block.
     """
 
     def __init__(self, hook, interface):
@@ -28,6 +30,12 @@ class Client:
         """The same object seen as another interface. Calls tell whether it has it."""
         return Client(self._hook, interface)
 
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *error):
+        release(self)
+
     def __repr__(self):
         return "<%s capability>" % self._interface.name_
 
@@ -39,7 +47,13 @@ class _Method:
         self._ordinal = ordinal
 
     def __call__(self, *args, **kwargs):
-        return self._hook.resolved().call(self._interface, self._ordinal, args, kwargs)
+        hook = self._hook
+        interface = self._interface
+        if interface.table_[3 * self._ordinal + 2] is STREAM:
+            from .streams import stream
+
+            return stream(hook, interface, self._ordinal, args, kwargs)
+        return hook.resolved().call(interface, self._ordinal, args, kwargs)
 
 
 class CallPromise:
@@ -50,17 +64,21 @@ class CallPromise:
     that awaits it cancels the call.
     """
 
+    _stream = None  # of a streaming call, which is awaited for room to make the next
+
     def __init__(self, call, results):
         self._call = call
         self._results = results
 
     def __iter__(self):
-        promise = self._call.promise
+        call = self._call
+        if self._stream is not None:
+            return (yield from self._stream.room())
         try:
-            message = yield from promise
+            message = yield from call
         except BaseException:
-            if not promise.settled:
-                self._call.cancel()
+            if not call.settled:
+                call.cancel()
             raise
         return struct_at(message, message.root, message.nesting, self._results)
 
@@ -75,7 +93,7 @@ class CallPromise:
 
     def then_(self, fn):
         """Calls fn(promise) when it is settled; see Promise, which has `error` and `value`."""
-        self._call.promise.then(fn)
+        self._call.then(fn)
 
 
 class _Path:
@@ -97,7 +115,7 @@ def _pipelined(call, type, path, name):
     kind = code & 31
     if kind == _GROUP:
         return _Path(call, extra, path)
-    path = path + (code >> 5,)
+    path += (code >> 5,)
     if kind == _INTERFACE:
         return Client(call.pipeline(path), extra)
     if kind == _STRUCT:
@@ -125,13 +143,19 @@ def release(thing):
     elif isinstance(thing, StructReader):
         release_caps(thing._m)
     elif isinstance(thing, CallPromise):
-        promise = thing._call.promise
-        if promise.settled and promise.value is not None:
-            release_caps(promise.value)
+        call = thing._call
+        if call.settled:
+            release_results(call)
         else:
-            thing._call.cancel()
+            call.cancel()
     else:
         raise TypeError("release() takes what a call gave, not " + thing.__class__.__name__)
+
+
+def release_results(call):
+    """Drops the capabilities in the results of a call that is settled, once."""
+    if call.value is not None:
+        release_caps(call.value)
 
 
 def release_caps(message):

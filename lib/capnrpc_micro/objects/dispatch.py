@@ -18,6 +18,7 @@ from ..layout import (
     scalar,
     struct_at,
 )
+from ..schema import STREAM, Server
 from ..words import SHIFT, const, view
 
 # Kinds, as in `layout`.
@@ -83,9 +84,13 @@ class Handler:
               likewise: numbers are what boards mostly deal in
     several   whether the results are not just one value
     frame     of the Return of a quick one, see rpc.quick
+    streams   whether it is declared `-> stream`: calls wait for one another, see `streams`
+    stays     whether it runs to its end when the caller does not want the results any more
     """
 
-    def __init__(self, fn, name, params, results, borrows):
+    frame = None
+
+    def __init__(self, fn, name, params, results, borrows, stays=False):
         self.fn = fn
         self.name = name
         self.results = results
@@ -97,7 +102,8 @@ class Handler:
         self.lends = _holds(params, _STRUCTURED)
         self.quick = self.plain and not self.lends and not _holds(results, _WITH_CAPS)
         self.several = len(results.table_) > 3
-        self.frame = None
+        self.streams = results is STREAM
+        self.stays = stays
         table = params.table_
         self.word = _word(params)
         self.results_word = _word(results)
@@ -188,10 +194,14 @@ def _handlers(cls, server):
         methods = []
         for k in range(0, len(table), 3):
             name = table[k]
-            fn = _method(server, cls, name) or _method(server, cls, name + "_")
-            methods.append(
-                fn and Handler(fn, name, table[k + 1], table[k + 2], name in server.borrows_)
-            )
+            fn = _method(server, cls, name)
+            if not fn and not hasattr(Server, name + "_"):  # `released_` is no method of a schema
+                fn = _method(server, cls, name + "_")
+            if fn:
+                borrows = name in server.borrows_
+                stays = name in server.uncancelled_
+                fn = Handler(fn, name, table[k + 1], table[k + 2], borrows, stays)
+            methods.append(fn)
         found.append(methods)
     return found
 

@@ -41,25 +41,29 @@ class Error(Exception):
         return "%s: %s" % (_NAMES[self.type], self.reason)
 
 
+def overloaded(reason):
+    """The Error of a limit: the same may work later."""
+    return Error(reason, OVERLOADED)
+
+
 def error_from(exception):
     """The Error that tells a peer about an exception of a program: class and message, no traceback."""
     if isinstance(exception, Error):
         return exception
     if isinstance(exception, MemoryError):
-        return Error("out of memory", OVERLOADED)
+        return overloaded("out of memory")
     text = _text(exception)
     name = exception.__class__.__name__
     return Error("%s: %s" % (name, text) if text else name)
 
 
-TURNS = []  # functions and their arguments in turn
+TURNS = []  # pairs: a function, its argument
 _running = False
 
 
 def later(fn, argument):
     """Runs fn(argument) in a turn: at once if none is running, else after those already waiting."""
-    TURNS.append(fn)
-    TURNS.append(argument)
+    TURNS.append((fn, argument))
     if not _running:
         run_turns()
 
@@ -71,8 +75,8 @@ def run_turns():
     _running = True
     try:
         while TURNS:
-            fn = TURNS.pop(0)
-            fn(TURNS.pop(0))
+            fn, argument = TURNS.pop(0)
+            fn(argument)
     finally:
         _running = before
 
@@ -96,47 +100,55 @@ def resume_turns(before):
 class Promise:
     """A value that may not be there yet. It can be awaited, on CPython and MicroPython.
 
+    host      what it is awaited with, see rpc.connection; the class's own is the process's, which
+              `net` sets
     settled   whether it has a value or an error
     value     its value
     error     its Error, or None
     """
 
+    host = None
+
     def __init__(self, host):
-        self._host = host
+        self.host = host
+        self.begin()
+
+    def begin(self):
+        """It is not settled."""
+        self.value = self.error = None
         self.settled = False
-        self.value = None
-        self.error = None
-        self._then = []
+        self._then = ()
 
     def then(self, fn):
         """Calls fn(promise) in a turn after the promise is settled. fn must not raise."""
         if self.settled:
             later(fn, self)
         else:
-            self._then.append(fn)
+            self._then += (fn,)
 
     def resolve(self, value):
         """Gives it its value. Only the first of resolve() and reject() counts."""
         if not self.settled:
-            self.value = value
-            self._settle()
+            self._settle(value, None)
 
     def reject(self, error):
         """Breaks it with an Error."""
         if not self.settled:
-            self.error = error
-            self._settle()
+            self._settle(None, error)
 
-    def _settle(self):
+    def _settle(self, value, error):
+        if self._then:  # first: when there is no memory for it nothing has changed
+            TURNS.extend([(fn, self) for fn in self._then])
+            self._then = ()
+        self.value = value
+        self.error = error
         self.settled = True
-        then = self._then
-        self._then = None
-        for fn in then:
-            later(fn, self)
+        if TURNS and not _running:
+            run_turns()
 
     def __iter__(self):
         if not self.settled:
-            yield from self._host.suspend(self)
+            yield from self.host.suspend(self)
         if self.error is not None:
             raise self.error
         return self.value

@@ -5,249 +5,239 @@ A call that a plain method answers at once, without capabilities in its results,
 table: its Return says that no Finish is needed.
 """
 
-from ..layout import blob, follow, new_struct, on_demand
+from ..layout import blob, follow
 from ..message import Message, MessageError
-from ..objects.capability import (
-    LocalCap,
-    Request,
-    hook_of,
-    is_awaitable,
-)
-from ..objects.client import release_caps, release_hooks
+from ..objects.capability import LocalCap, Request, dispatch, hook_of, is_awaitable
+from ..objects.client import release_caps, release_hooks, release_results
 from ..objects.dispatch import find_handler, put_results
-from ..objects.promise import OVERLOADED, UNIMPLEMENTED, Error, error_from
-from ..words import new_views
-from .captable import (
-    drop_export,
-    import_caps,
-    message_target,
-    put_captable,
-    release_exports,
-)
-from .tables import ProtocolError, key, put_key
+from ..objects.promise import UNIMPLEMENTED, Error, error_from
+from ..words import const, new_views
+from .captable import import_caps, message_target, put_captable, release_exports
 from .wire import (
     BODY,
-    CALL_DATA,
-    CALL_INTERFACE,
-    CALL_METHOD,
-    CALL_POINTERS,
-    CALL_SEND_TO,
-    CANCELED,
-    DISEMBARGO,
-    EXCEPTION,
-    KEEP_PARAM_CAPS,
-    KEEP_RESULT_CAPS,
-    NO_FINISH_NEEDED,
-    RECEIVER_LOOPBACK,
-    RESULTS_SENT_ELSEWHERE,
-    RETURN,
     RETURN_CAPS,
     RETURN_CONTENT,
-    RETURN_DATA,
-    RETURN_FLAGS,
     RETURN_FRAME,
-    RETURN_TAG,
-    YOURSELF,
+    ProtocolError,
     begin,
     body,
+    key,
+    on_demand,
     put_exception,
+    put_key,
 )
+
+_RETURN = const(3)  # of Message
+
+# Call.
+_METHOD = const(2)
+_SEND_TO = const(3)
+_INTERFACE = const(4)
+_CALL_FLAGS = const(8)
+_YOURSELF = const(1)
+_ONLY_PROMISE_PIPELINE = const(4)
+
+# Return.
+_FLAGS = const(2)
+_TAG = const(3)
+_KEEP_PARAM_CAPS = const(1)  # releaseParamCaps is true by default, so its bit says false
+_NO_FINISH_NEEDED = const(2)
+_EXCEPTION = const(1)
+_CANCELED = const(2)
+
+# Finish, whose two flags are true by default, so the bits say false.
+_KEEP_RESULT_CAPS = const(1)
+_NO_WORKAROUND = const(2)
 
 
 class Answer(Request):
     """A call of the peer's that is not finished.
 
-    key       its question id, a table key
-    exports   ids of what its results sent, to be released when Finish says so
-    taker     None; False for a call whose results the peer wants to stay here (sendResultsTo
-              .yourself); the Question of ours that they are for, once the peer has named it
+    key        its question id, a table key
+    exports    ids of what its results sent, to be released when Finish says so
+    finished   whether Finish has come before its Return
+    taker      see `keep`
     """
 
+    exports = ()
+    taker = None
+    finished = runs = False
+    held = 0  # bytes that it is charged
+
     def __init__(self, conn, key, id, method):
-        Request.__init__(self, conn.host, id, method)
         self.conn = conn
         self.key = key
-        self.exports = ()
-        self.taker = None
-        self._finished = False
-        self._bytes = 0
+        Request.__init__(self, conn.host, id, method)
         if conn.error is None:  # else its handler has ended its own connection
             conn.answers[key] = self
+            conn.most_answers = max(conn.most_answers, len(conn.answers))
 
-    def keep(self, m, root, caps):
-        """Keeps a copy of the call's message, whose capabilities' references it takes over."""
-        message = self.message = m.copy()
-        message.root = root - m.lo
-        message.caps = caps
-        self._bytes = len(message.b)
-        self.conn.call_bytes += self._bytes
+    def hold(self, size):
+        """Charges bytes of memory, for as long as it is in the table or its results are needed."""
+        self.held += size
+        self.conn.call_bytes += size
+
+    def let_go(self):
+        """Gives back all that it was charged."""
+        self.conn.call_bytes -= self.held
+        self.held = 0
 
     def charge(self, path, size):
         """Charges for a pipeline if it is a new one. Returns whether the limit allows it."""
-        if self.promise.settled or self.pipelines is not None and path in self.pipelines:
-            return True
+        if not self.settled and path not in (self.pipelines or ()):
+            if self.conn.call_bytes + size > self.conn.limits.call_bytes:
+                return False
+            self.hold(size)
+        return True
+
+    def admitted(self):
         conn = self.conn
-        if conn.call_bytes + size > conn.limits.call_bytes:
+        if conn.running >= conn.limits.running:
+            self.reject(conn.full("running"))
             return False
-        self._bytes += size
-        conn.call_bytes += size
+        conn.running += 1
+        self.runs = True
         return True
 
     def _end(self):
-        if self.message is not None:
-            Request._end(self)
-            self.conn.call_bytes -= self._bytes
-            self.message = None
+        Request._end(self)
+        self.message = None
+        if self.runs:
+            self.runs = False
+            self.conn.running -= 1
 
     def returned(self, results, value):
-        if self.promise.settled:
+        if self.settled:
             return
-        if self._finished or self.taker is not None:
+        if self.finished:
             return Request.returned(self, results, value)
-        try:
-            kept = send_results(self.conn, self.key, results, value)
-        except Exception as error:
-            self.fail(error_from(error))
-        else:
-            self.settle(kept)
-            self._end()
+        self.respond(put_results, results, value)
 
-    def respond(self, message):
-        if self.promise.settled:
-            release_caps(message)
-            return
-        conn = self.conn
-        if self._finished:  # only for those who need its results here
-            _forget(conn, self.key)
-            send_canceled(conn, self.key)
-            self.promise.resolve(message)
-            self._end()
-            self.promise.then(_release_results)
-            return
-        if self.taker is not None:
-            if conn.call_bytes + len(message.b) > conn.limits.call_bytes:
-                release_caps(message)
-                self.fail(_full())
-                return
-            send_elsewhere(conn, self.key)
-            self._end()
-            conn.call_bytes += len(message.b)
-            self.promise.resolve(message)
-            return
+    def respond(self, put, results, value):
+        """Sends its Return; see send_results."""
         try:
-            kept = send_results(self.conn, self.key, None, message)
+            kept = send_results(self.conn, self.key, put, results, value)
         except Exception as error:
-            self.fail(error_from(error))
+            self.reject(error_from(error))
         else:
             self.settle(kept)
-            self._end()
-        release_caps(message)
+
+    def resolve(self, message):
+        if self.settled:
+            release_caps(message)
+        elif self.finished:  # only for those who need its results here
+            self._canceled()
+            Request.resolve(self, message)
+            self.then(release_results)
+        else:
+            on_demand.respond(self, message)
 
     def settle(self, kept):
         """Its Return was sent; `kept` is what send_results says is kept of it."""
+        self.let_go()
+        message = _NOTHING
         if kept is None:
-            _forget(self.conn, self.key)
-            self.promise.resolve(_NOTHING)
+            self.forget()
         else:
             message, self.exports = kept
-            self.conn.call_bytes += len(message.b)
-            self.promise.resolve(message)
+            self.hold(len(message.b))
+        Request.resolve(self, message)
 
-    def fail(self, error):
+    def reject(self, error):
         """Answers with an Error, which is kept for pipelined calls that are on their way."""
-        if self.promise.settled:
-            return
-        conn = self.conn
-        if conn.error is None:
-            if self._finished:
-                _forget(conn, self.key)
-                send_canceled(conn, self.key)
-            elif self.taker is not None:
-                send_elsewhere(conn, self.key)
+        if not self.settled:
+            if self.finished:
+                self._canceled()
             else:
-                send_exception(conn, self.key, error, KEEP_PARAM_CAPS)
-        self.promise.reject(error)
-        self._end()
+                self.tell(error)
+            self.let_go()
+            Request.reject(self, error)
+
+    def tell(self, error):
+        """Sends the Return with an Error."""
+        send_exception(self.conn, self.key, error, _KEEP_PARAM_CAPS)
+
+    def _canceled(self):
+        self.let_go()
+        self.forget()
+        send_return(self.conn, self.key, _CANCELED, _KEEP_PARAM_CAPS | _NO_FINISH_NEEDED)
 
     def finish(self, flags):
         """The peer does not want the results any more."""
-        if self.promise.settled:
-            _forget(self.conn, self.key)
-            if not flags & KEEP_RESULT_CAPS:
+        if self.settled:
+            self.forget()
+            if not flags & _KEEP_RESULT_CAPS:
                 release_exports(self.conn, self.exports)
             self.drop()
-        else:
-            self._finished = True
+            return
+        self.finished = True
+        if flags & _NO_WORKAROUND or self.waiting.__class__ is not LocalCap:
             self.unwanted()
+        else:  # requireEarlyCancellationWorkaround: its method is to begin first
+            self.host.start(_unwanted(self))
 
     def unwanted(self):
         """Cancels it if it is finished and nothing here needs its results."""
-        if self._finished and not self.taker:
+        if self.finished and not self.taker:
             for hook in (self.pipelines or {}).values():
                 if hook.refs > 1 or hook.waits():
                     return
             self.cancel()
 
+    def forget(self):
+        """Takes it out of the table."""
+        conn = self.conn
+        if conn.answers.pop(self.key, None) is not None and not conn.answers:
+            conn.answers = {}  # dicts never shrink
+
     def drop(self):
         """Drops the results that were kept for calls on their capabilities."""
-        message = self.promise.value
-        if message is not None:
-            self.conn.call_bytes -= len(message.b)
-            release_caps(message)
+        if self.value is not None:
+            self.let_go()
+            release_caps(self.value)
 
 
-def _release_results(promise):
-    release_caps(promise.value)
+async def _unwanted(answer):
+    answer.unwanted()
 
 
-def _forget(conn, key):
-    """Takes an answer out of the table."""
-    if conn.answers.pop(key, None) is not None and not conn.answers:
-        conn.answers = {}  # dicts never shrink
-
-
-def send_results(conn, key, results, value):
-    """Sends a Return with what a handler returned, or with a forwarded Message when `results` is
-    None. When it raises nothing was sent.
+def send_results(conn, key, put, results, value):
+    """Sends a Return whose results put(message, position, results, value) builds. When it raises
+    nothing was sent.
 
     Returns None if no Finish is needed; else what is kept until then: the message with its
     capabilities, for pipelined calls, and the ids of the exports it sent.
     """
     m = conn.out
+    if conn.error is not None:
+        raise conn.error  # the handler has ended its own connection
     at = m.begin_with(RETURN_FRAME)
     put_key(m.h, 2 * (at + BODY), key)
+    kept = None
     try:
-        if results is None:
-            on_demand.copy_pointer(m, at + RETURN_CONTENT, value, value.root)
-        else:
-            put_results(m, at + RETURN_CONTENT, results, value)
+        put(m, at + RETURN_CONTENT, results, value)
+        conn.check_size(m)
+        if m.caps:
             for k in range(len(m.caps)):
                 m.caps[k] = hook_of(m.caps[k], conn.host)
-        conn.check_size(m)
-        kept = _keep_results(conn, m, at) if m.caps else None
+            if conn.call_bytes + 4 * (m.hi - m.lo) > conn.limits.call_bytes:
+                raise conn.full("call_bytes")
+            m.h[2 * (at + BODY) + _FLAGS] = _KEEP_PARAM_CAPS
+            kept = m.copy()
+            exports = put_captable(conn, m, at + RETURN_CAPS)
+            kept.root = at + RETURN_CONTENT - m.lo
+            kept.left = 1 << 28
+            for hook in kept.caps:
+                if hook is not None:
+                    hook.retain()
+            kept = kept, exports
     except Exception:
-        m.rollback()
-        m.caps = []
+        if conn.error is None:
+            m.rollback()
+            m.caps = []
         raise
     conn.sent()
     return kept
-
-
-def _keep_results(conn, m, at):
-    """Builds the capability table of the Return at `at`. Returns what is kept of it, see above."""
-    if conn.error is not None:
-        raise conn.error  # the handler has ended its own connection
-    if conn.call_bytes + 4 * (m.hi - m.lo) > conn.limits.call_bytes:
-        raise _full()
-    m.h[2 * (at + BODY) + RETURN_FLAGS] = KEEP_PARAM_CAPS
-    message = m.copy()
-    exports = put_captable(conn, m, at + RETURN_CAPS)
-    message.root = at + RETURN_CONTENT - m.lo
-    message.left = 1 << 28
-    for hook in message.caps:
-        if hook is not None:
-            hook.retain()
-    return message, exports
 
 
 # Results that nobody can pipeline on.
@@ -255,29 +245,21 @@ _NOTHING = Message(new_views(8), 0, 2, None, 1 << 28)
 _NOTHING.root = 0
 
 
-def send_exception(conn, key, error, flags=KEEP_PARAM_CAPS | NO_FINISH_NEEDED):
+def send_exception(conn, key, error, flags=_KEEP_PARAM_CAPS | _NO_FINISH_NEEDED):
     """Sends a Return with an Error."""
-    _send_plain(conn, key, EXCEPTION, flags, error)
+    send_return(conn, key, _EXCEPTION, flags, error)
 
 
-def send_canceled(conn, key):
-    """Sends the Return of a call that was finished before it had returned."""
-    _send_plain(conn, key, CANCELED, KEEP_PARAM_CAPS | NO_FINISH_NEEDED)
-
-
-def send_elsewhere(conn, key):
-    """Sends the Return of a call whose results, or whose error, stay here until its Finish."""
-    _send_plain(conn, key, RESULTS_SENT_ELSEWHERE, KEEP_PARAM_CAPS)
-
-
-def _send_plain(conn, key, which, flags, error=None):
+def send_return(conn, key, which, flags, error=None):
     """Sends a Return without results."""
+    if conn.error is not None:
+        return
     m = conn.out
     try:
-        t = begin(m, RETURN, RETURN_DATA, 1)
+        t = begin(m, _RETURN, 2, 1)
         put_key(m.h, 2 * t, key)
-        m.h[2 * t + RETURN_FLAGS] = flags
-        m.h[2 * t + RETURN_TAG] = which
+        m.h[2 * t + _FLAGS] = flags
+        m.h[2 * t + _TAG] = which
         if error is not None:
             put_exception(m, t + 4, error)
     except (MessageError, MemoryError) as failure:
@@ -286,87 +268,71 @@ def _send_plain(conn, key, which, flags, error=None):
         conn.sent()
 
 
-def _full():
-    return Error("calls that are not finished fill the memory", OVERLOADED)
-
-
 def receive_call(conn, m, p):
-    """Handles a Call whose pointer is at p. Returns False if it must be echoed as unimplemented."""
-    t, q = body(m, p, CALL_DATA, CALL_POINTERS)
+    """Handles a Call whose pointer is at p. Returns whether it must be echoed as unimplemented."""
+    t, q = body(m, p, 3, 3)
     h = m.h
     k = 2 * t
     question = key(h, k)
-    if question in conn.answers:
-        raise ProtocolError("Call with a question id that is in use")
-    elsewhere = h[k + CALL_SEND_TO]
-    if elsewhere > YOURSELF:
-        return False
+    _check_free(conn, question)
+    if h[k + _SEND_TO] > _YOURSELF:
+        return True
     hook = message_target(conn, m, q).resolved()
     tag, c = follow(m, q + 2)  # the Payload: content, capTable
     n = h[2 * tag + 3]
     root = c + 2 * h[2 * tag + 2] if n else q + 2
+    stays = h[k + _SEND_TO] or h[k + _CALL_FLAGS] & _ONLY_PROMISE_PIPELINE
     caps = None
-    if n > 1 and (h[2 * root + 4] or h[2 * root + 5]):
-        try:
+    try:
+        if n > 1 and (h[2 * root + 4] or h[2 * root + 5]):
             caps = import_caps(conn, m, root + 2)
-        except Error as error:
-            _refuse(conn, question, elsewhere, error)
-            return True
-    if len(conn.answers) >= conn.limits.answers:
-        _refuse(conn, question, elsewhere, Error("too many calls are under way", OVERLOADED))
-        release_hooks(caps)
-        return True
-    if elsewhere:
-        answer = _keep(conn, m, k, root, caps, question)
-        if answer is not None:
-            answer.taker = False
-            hook.send(answer)
-        return True
-    if hook.__class__ is LocalCap and not hook.starting:
-        handler, why = find_handler(hook.handlers, h, k + CALL_INTERFACE, h[k + CALL_METHOD])
-        if handler is None:
-            send_exception(conn, question, Error(why, UNIMPLEMENTED))
-        elif handler.plain:
+        if len(conn.answers) >= conn.limits.answers:
+            raise conn.full("answers")
+        handler = None
+        if not stays and hook.__class__ is LocalCap and not hook.starting:
+            handler, why = find_handler(hook.handlers, h, k + _INTERFACE, h[k + _METHOD])
+            if handler is None:
+                raise Error(why, UNIMPLEMENTED)
+        if handler is not None and handler.plain:
             _answer_at_once(conn, hook, handler, m, root, caps, question)
-            return True
+            return False
+        answer = _keep(conn, m, k, root, stays, question)
+    except Error as error:
+        if stays:
+            on_demand.refuse(conn, question, h[k + _SEND_TO], error)
         else:
-            answer = _keep(conn, m, k, root, caps, question)
-            if answer is not None:
-                hook.start(handler, answer)
-            return True
-    else:
-        answer = _keep(conn, m, k, root, caps, question)
-        if answer is not None:
-            hook.send(answer)
-        return True
-    release_hooks(caps)
-    return True
+            send_exception(conn, question, error)
+        release_hooks(caps)
+        return False
+    answer.message.caps = caps
+    dispatch(hook, answer)
+    return False
 
 
-def _refuse(conn, question, elsewhere, error):
-    """Answers a call with an Error without keeping it. Where the results are to stay here, the
-    error has to; peers make such calls only for calls of ours."""
-    if not elsewhere:
-        send_exception(conn, question, error)
-    elif len(conn.answers) < 2 * conn.limits.answers:
-        answer = Answer(conn, question, None, 0)
-        answer.taker = False
-        answer.fail(error)
-    else:
-        raise ProtocolError(error.reason)
+def _check_free(conn, question):
+    if question in conn.answers:
+        raise ProtocolError("a question id that is in use")
 
 
-def _keep(conn, m, k, root, caps, question):
-    """The Answer of a call that is not answered at once; None if it was refused as overloaded."""
+def _keep(conn, m, k, root, stays, question):
+    """The Answer of a call that is not answered at once. Raises Error."""
     end = m.segments[-1] if m.segments else m.hi
     if conn.call_bytes + 4 * (end - m.lo) > conn.limits.call_bytes:
-        _refuse(conn, question, m.h[k + CALL_SEND_TO], _full())
-        release_hooks(caps)
-        return None
+        raise conn.full("call_bytes")
     h = m.h
-    k += CALL_INTERFACE
-    answer = Answer(conn, question, (h[k], h[k + 1], h[k + 2], h[k + 3]), h[k - 2])
-    answer.keep(m, root, caps)
+    try:
+        message = m.copy()
+        message.root = root - m.lo
+        k += _INTERFACE
+        answer = (on_demand.Kept if stays else Answer)(
+            conn, question, (h[k], h[k + 1], h[k + 2], h[k + 3]), h[k - 2]
+        )
+    except MemoryError as error:
+        raise error_from(error)
+    answer.message = message
+    answer.hold(len(message.b))
+    if stays:
+        answer.silent = not h[k - 1]
     return answer
 
 
@@ -384,11 +350,11 @@ def _answer_at_once(conn, hook, handler, m, root, caps, question):
             answer_later(conn, hook, handler, value, question, caps)
             caps = None
             return
-        if conn.error is not None:
-            return  # the method has ended its own connection
-        kept = send_results(conn, question, handler.results, value)
+        kept = send_results(conn, question, put_results, handler.results, value)
     except Exception as error:
-        Answer(conn, question, None, 0).fail(error_from(error))
+        error = hook.failed(handler, error)
+        if conn.error is None:
+            Answer(conn, question, None, 0).reject(error)
     finally:
         m.caps = None
         release_hooks(caps)
@@ -400,7 +366,8 @@ def answer_later(conn, hook, handler, value, question, caps):
     """A plain method returned a promise of its results."""
     answer = Answer(conn, question, None, 0)
     answer.message = _Caps(caps)
-    hook.finish_later(value, handler, answer)
+    if answer.admitted():
+        hook.finish_later(value, handler, answer)
 
 
 class _Caps:
@@ -414,10 +381,9 @@ def receive_bootstrap(conn, m, p):
     """Handles a Bootstrap whose pointer is at p."""
     t, q = body(m, p, 1, 1)
     question = key(m.h, 2 * t)
-    if question in conn.answers:
-        raise ProtocolError("Bootstrap with a question id that is in use")
+    _check_free(conn, question)
     if len(conn.answers) >= conn.limits.answers:
-        send_exception(conn, question, Error("too many calls are under way", OVERLOADED))
+        send_exception(conn, question, conn.full("answers"))
         return
     try:
         # A service id as OCaml's capnp-rpc sends it: Text whose bytes need not be UTF-8.
@@ -427,15 +393,17 @@ def receive_bootstrap(conn, m, p):
         value = conn.restore(bytes(id or b""))
         if value is None:
             raise Error("there is no such object")
-        results = Message(new_views(8), 0, 2, None, 2)  # the capability in place of a struct
-        results.h[0] = 3
-        results.root = 0
-        results.caps = [hook_of(value, conn.host)]
-        kept = send_results(conn, question, None, results)
+        kept = send_results(conn, question, _put_cap, None, value)
     except Exception as error:
-        Answer(conn, question, None, 0).fail(error_from(error))
+        Answer(conn, question, None, 0).reject(error_from(error))
     else:
         Answer(conn, question, None, 0).settle(kept)
+
+
+def _put_cap(m, p, _, value):
+    """Builds a capability in place of a results struct."""
+    m.h[2 * p] = 3
+    m.caps.append(value)
 
 
 def receive_finish(conn, m, p):
@@ -447,31 +415,12 @@ def receive_finish(conn, m, p):
         answer.finish(m.h[2 * t + 2])
 
 
-def receive_loopback(conn, m, t, q):
-    """Handles a Disembargo (senderLoopback) at t, target pointer at q: sends it back the way that
-    calls to its target now take, behind all calls that came before it."""
-    hook = message_target(conn, m, q).resolved()
-    if hook.conn is not conn:
-        raise ProtocolError("Disembargo for an object that does not lead back to its sender")
-    id = key(m.h, 2 * t)
-    out = conn.out
-    d = begin(out, DISEMBARGO, 1, 1)
-    put_key(out.h, 2 * d, id)
-    out.h[2 * d + 2] = RECEIVER_LOOPBACK
-    new = new_struct(out, d + 2, 1, 1)
-    hook.put_target(out, new)
-    conn.sent()
-
-
-def lost(conn, error):
+def lost(conn):
     """The connection is gone: nobody waits for our answers any more."""
     answers = conn.answers
     conn.answers = {}
     for question in answers:
-        answers[question].cancel()
-        answers[question].drop()
-    exports = conn.exports.values()
-    conn.exports = conn.exports.__class__()
-    conn.export_ids = {}
-    for export in exports:
-        drop_export(conn, export)
+        answer = answers[question]
+        answer.finished = True
+        answer.cancel()
+        answer.drop()

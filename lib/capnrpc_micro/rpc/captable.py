@@ -7,45 +7,125 @@ imports   the peer's capabilities that we refer to, with how often each was rece
 
 from ..layout import list_at
 from ..message import MessageError
-from ..objects.capability import BrokenCap
+from ..objects.capability import BrokenCap, Cap
 from ..objects.client import release_hooks
-from ..objects.promise import OVERLOADED, UNIMPLEMENTED, Error
+from ..objects.promise import UNIMPLEMENTED, Error
 from ..words import const
-from .hooks import Import
-from .tables import ProtocolError, key, put_key
-from .wire import (
-    CAP_NONE,
-    GET_POINTER_FIELD,
-    NOOP,
-    RECEIVER_ANSWER,
-    RECEIVER_HOSTED,
-    RELEASE_FRAME,
-    RESOLVE,
-    SENDER_HOSTED,
-    SENDER_PROMISE,
-    THIRD_PARTY_HOSTED,
-    begin,
-    body,
-    put_exception,
-    send_pair,
-)
+from .wire import RELEASE_FRAME, ProtocolError, body, key, on_demand, put_key, send_pair
 
 _STRUCT = const(15)  # the kind, as in `layout`
+
+# CapDescriptor.
+_NONE = const(0)
+_SENDER_HOSTED = const(1)
+_SENDER_PROMISE = const(2)
+_RECEIVER_HOSTED = const(3)
+_RECEIVER_ANSWER = const(4)
+_THIRD_PARTY_HOSTED = const(5)
 
 # What an answer is charged for a promise of a capability in its results.
 _PIPELINE_BYTES = 256
 
 
-class Export:
-    """An entry of the exports table: a hook and how often the peer has been sent it.
+class Slots:
+    """A table keyed by ids that we give out: a list, ids that were freed last first.
 
-    resolver   the _Resolver that waits for it, when it is a promise
+    A list and not a dict, because a dict that a peer has made large once stays slow. A free place
+    holds the next free id, so that freeing one takes no memory.
+
+    most   how many items it ever had at a time, up to the last time that it was empty
     """
 
-    def __init__(self, hook):
-        self.hook = hook
-        self.sent = 0
-        self.resolver = None
+    def __init__(self):
+        self.items = []
+        self._free = -1
+        self._used = 0
+        self.most = 0
+
+    def add(self, item):
+        """Puts an item in. Returns its id."""
+        id = self._free
+        if id < 0:
+            id = len(self.items)
+            self.items.append(item)
+        else:
+            self._free = self.items[id]
+            self.items[id] = item
+        self._used += 1
+        return id
+
+    def get(self, id):
+        """The item with an id (a table key, see `wire.key`), or None."""
+        if isinstance(id, int) and id < len(self.items):
+            item = self.items[id]
+            if item.__class__ is not int:
+                return item
+        return None
+
+    def remove(self, id):
+        """Takes an item out, so that its id can be given out again."""
+        self._used -= 1
+        if self._used:
+            self.items[id] = self._free
+            self._free = id
+        else:
+            self.most = self.high()
+            self.items.clear()
+            self._free = -1
+
+    def __len__(self):
+        return self._used
+
+    def high(self):
+        """How many items it ever had at a time."""
+        return max(self.most, len(self.items))
+
+    def values(self):
+        """The items, as a list."""
+        return [item for item in self.items if item.__class__ is not int]
+
+
+class Import(Cap):
+    """A capability that the peer exports.
+
+    id          the peer's export id, a table key
+    received    how often the peer has sent it to us: what a Release gives back
+    promise     whether the peer will still tell, in a Resolve, what it turned out to be
+    used        whether calls have been sent to it
+    """
+
+    used = False
+
+    def __init__(self, conn, id, promise):
+        Cap.__init__(self, conn.host)
+        self.conn = conn
+        self.id = id
+        self.received = 0
+        self.promise = promise
+
+    def call(self, interface, ordinal, args, kwargs):
+        return on_demand.call(self.conn, self, interface, ordinal, args, kwargs)
+
+    def send(self, request):
+        on_demand.forward(self.conn, self, request)
+
+    def put_target(self, m, t):
+        """Builds a MessageTarget for it at t."""
+        put_key(m.h, 2 * t, self.id)
+
+    def describe(self, m, t):
+        """Builds a CapDescriptor for it at t, in a message to its own host."""
+        m.h[2 * t] = _RECEIVER_HOSTED
+        put_key(m.h, 2 * t + 2, self.id)
+
+    def dropped(self):
+        Cap.dropped(self)
+        conn = self.conn
+        if conn.error is None and conn.imports.get(self.id) is self:
+            conn.imports.pop(self.id)
+            if not conn.imports:
+                conn.imports = {}  # dicts never shrink
+            send_release(conn, self.id, self.received)
 
 
 # Sending.
@@ -87,69 +167,45 @@ def put_descriptor(conn, m, t, hook, sent):
     if hook.conn is conn:
         hook.describe(m, t)
         return
-    id = _export(conn, hook)
-    sent.append(id)
-    m.h[2 * t] = SENDER_PROMISE if hook.promise else SENDER_HOSTED
+    sent.append(-1)  # first: then nothing can go wrong between counting and telling
+    try:
+        id = sent[-1] = _export(conn, hook)
+    except Exception:
+        sent.pop()
+        raise
+    m.h[2 * t] = _SENDER_PROMISE if hook.promise else _SENDER_HOSTED
     put_key(m.h, 2 * t + 2, id)
 
 
 def _export(conn, hook):
     id = conn.export_ids.get(hook)
+    counts = conn.export_counts
     if id is None:
-        if len(conn.exports) >= conn.limits.exports:
-            raise Error("too many capabilities are held over this connection", OVERLOADED)
-        export = Export(hook)
-        id = conn.exports.add(export)
-        conn.export_ids[hook.retain()] = id
-        if hook.promise:
-            export.resolver = _Resolver(conn, id)
-            hook.when_resolved(export.resolver)
-    conn.exports.items[id].sent += 1
+        exports = conn.exports
+        if len(exports) >= conn.limits.exports:
+            raise conn.full("exports")
+        id = exports.add(hook)
+        try:
+            if id == len(counts):
+                counts.append(0)
+            conn.export_ids[hook] = id
+            if hook.promise:
+                on_demand.watch(conn, id, hook)
+        except Exception:
+            exports.remove(id)
+            conn.export_ids.pop(hook, None)
+            raise
+        hook.retain()
+    counts[id] += 1
     return id
 
 
-class _Resolver:
-    """Tells the peer what an exported promise turned out to be."""
-
-    def __init__(self, conn, id):
-        self._conn = conn
-        self._id = id
-
-    def __call__(self, promise):
-        hook = promise.resolved()
-        try:
-            self._tell(hook)
-        except Error as error:
-            self._tell(BrokenCap(hook.host, error))
-
-    def _tell(self, hook):
-        conn = self._conn
-        m = conn.out
-        try:
-            t = begin(m, RESOLVE, 1, 1)
-            put_key(m.h, 2 * t, self._id)
-            if isinstance(hook, BrokenCap):
-                m.h[2 * t + 2] = 1
-                put_exception(m, t + 2, hook.error)
-            else:
-                at = m.alloc(4)
-                m.i[t + 2] = (at - t - 4) << 1
-                m.h[2 * t + 6] = m.h[2 * t + 7] = 1
-                put_descriptor(conn, m, at, hook, [])
-        except Error:
-            m.rollback()
-            raise
-        except (MessageError, MemoryError) as error:
-            conn.fail_output(error)
-        else:
-            conn.sent()
-
-
-def drop_export(conn, export):
+def drop_export(conn, id, hook):
     """The peer refers to it no more, or is gone."""
-    hook = export.hook
-    if export.resolver is not None:
-        hook.forget(export.resolver)
+    if conn.resolvers:
+        resolver = conn.resolvers.pop(id, None)
+        if resolver is not None:
+            hook.forget(resolver)
     hook.release()
 
 
@@ -161,18 +217,20 @@ def release_exports(conn, ids):
 
 def release_export(conn, id, count):
     """The peer gives back `count` references to an export. Raises ProtocolError."""
-    export = conn.exports.get(id)
-    if export is None:
+    hook = conn.exports.get(id)
+    if hook is None:
         raise ProtocolError("Release of an export that does not exist")
-    if not isinstance(count, int) or count > export.sent:
+    counts = conn.export_counts
+    if not isinstance(count, int) or count > counts[id]:
         raise ProtocolError("Release of more references than were sent")
-    export.sent -= count
-    if export.sent == 0:
-        del conn.export_ids[export.hook]
+    counts[id] -= count
+    if not counts[id]:
+        conn.export_ids.pop(hook)
+        conn.exports.remove(id)
         if not conn.export_ids:
             conn.export_ids = {}  # dicts never shrink
-        conn.exports.remove(id)
-        drop_export(conn, export)
+            counts.clear()
+        drop_export(conn, id, hook)
 
 
 # Receiving.
@@ -184,11 +242,11 @@ def import_caps(conn, m, p):
     Raises MessageError; Error when there are too many, having given all back.
     """
     entries = structs_at(m, p)
-    caps = []
     if len(conn.imports) + len(entries) > conn.limits.imports:
         for entry in entries:
-            _give_back(conn, entry)
-        raise Error("too many capabilities are held over this connection", OVERLOADED)
+            on_demand.give_back(conn, entry)
+        raise conn.full("imports")
+    caps = []
     try:
         for entry in entries:
             hook = import_cap(conn, m, entry._t >> 2, entry._d >> 2, entry._n)
@@ -211,40 +269,30 @@ def import_cap(conn, m, t, d, n):
     """The hook that the CapDescriptor at t (d words of 32 bits, n pointers) stands for, or None."""
     h = m.h
     which = h[2 * t] if d else 0
-    if which == CAP_NONE:
+    if which == _NONE:
         return None
-    if which == SENDER_HOSTED or which == SENDER_PROMISE:
-        return _import(conn, key(h, 2 * t + 2), which == SENDER_PROMISE)
-    if which == RECEIVER_HOSTED:
-        export = conn.exports.get(key(h, 2 * t + 2))
-        if export is not None:
-            return export.hook.resolved()
-        return BrokenCap(conn.host, Error("receiverHosted names an export that does not exist"))
-    if which == RECEIVER_ANSWER and n:
+    id = key(h, 2 * t + 2)
+    if which == _RECEIVER_HOSTED:
+        hook = conn.exports.get(id)
+        if hook is not None:
+            return hook.resolved()
+        return _broken(conn, Error("receiverHosted names an export that does not exist"))
+    if which == _RECEIVER_ANSWER and n:
         return promised_answer(conn, m, t + d)
-    if which == THIRD_PARTY_HOSTED and n:
-        q, _ = body(m, t + d, 1, 1)
-        return _import(conn, key(h, 2 * q), False)  # through the vine
-    return BrokenCap(conn.host, Error("capability descriptor of an unknown kind", UNIMPLEMENTED))
-
-
-def _import(conn, id, unsettled):
+    if which == _THIRD_PARTY_HOSTED and n:
+        id = key(h, 2 * body(m, t + d, 1, 1)[0])  # through the vine
+    elif which > _SENDER_PROMISE:
+        return _broken(conn, Error("capability descriptor of an unknown kind", UNIMPLEMENTED))
     hook = conn.imports.get(id)
     if hook is None:
-        hook = conn.imports[id] = Import(conn, id, unsettled)
+        hook = conn.imports[id] = Import(conn, id, which == _SENDER_PROMISE)
+        conn.most_imports = max(conn.most_imports, len(conn.imports))
     hook.received += 1
     return hook
 
 
-def _give_back(conn, entry):
-    m = entry._m
-    t = entry._t >> 2
-    which = m.h[2 * t] if entry._d else 0
-    if which == SENDER_HOSTED or which == SENDER_PROMISE:
-        send_release(conn, key(m.h, 2 * t + 2), 1)
-    elif which == THIRD_PARTY_HOSTED and entry._n:
-        t, _ = body(m, t + (entry._d >> 2), 1, 1)
-        send_release(conn, key(m.h, 2 * t), 1)
+def _broken(conn, error):
+    return BrokenCap(conn.host, error)
 
 
 def send_release(conn, id, count):
@@ -259,38 +307,29 @@ def promised_answer(conn, m, p):
     """
     t, q = body(m, p, 1, 1)
     answer = conn.answers.get(key(m.h, 2 * t))
-    path = _path(m, q)
-    if answer is None:
-        why = Error("pipelined on a call that has no capabilities or is finished")
-    elif answer.charge(path, _PIPELINE_BYTES + 8 * len(path)):
-        return answer.pipeline(path)
-    else:
-        why = Error("calls under way fill the memory", OVERLOADED)
-    return BrokenCap(conn.host, why)
-
-
-def _path(m, p):
-    """The pointer indexes of the transform list at pointer p, a tuple. Raises MessageError."""
     path = []
-    for op in structs_at(m, p):
+    for op in structs_at(m, q):
         t = op._t >> 1
         which = m.h[t] if op._d else 0
-        if which == GET_POINTER_FIELD:
+        if which == 1:  # getPointerField
             path.append(m.h[t + 1])
-        elif which != NOOP:
+        elif which:
             raise ProtocolError("transform with an unknown operation")
-    return tuple(path)
+    path = tuple(path)
+    if answer is None:
+        return _broken(conn, Error("pipelined on a call that has no capabilities or is finished"))
+    if answer.charge(path, _PIPELINE_BYTES + 8 * len(path)):
+        return answer.pipeline(path)
+    return _broken(conn, conn.full("call_bytes"))
 
 
 def message_target(conn, m, p):
     """The hook that the MessageTarget at pointer p names. Raises MessageError."""
     t, q = body(m, p, 1, 1)
     which = m.h[2 * t + 2]
-    if which == 0:
-        export = conn.exports.get(key(m.h, 2 * t))
-        if export is None:
-            raise ProtocolError("Message target is not a current export id")
-        return export.hook
     if which == 1:
         return promised_answer(conn, m, q)
-    raise ProtocolError("message target of an unknown kind")
+    hook = conn.exports.get(key(m.h, 2 * t))
+    if which or hook is None:
+        raise ProtocolError("Message target is not a current export id")
+    return hook

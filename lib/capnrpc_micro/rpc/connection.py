@@ -10,41 +10,39 @@ output_sent(). The host object given at construction is all it knows of the even
     flush_soon(conn)    conn.output() has something, though no bytes were received
 """
 
-from ..layout import new_struct, on_demand
+from ..layout import new_struct
+from ..log import INFO, WARNING, log
 from ..message import Builder, MessageError, Receiver
+from ..objects.capability import BrokenCap
 from ..objects.client import Client
 from ..objects.promise import (
     DISCONNECTED,
-    FAILED,
-    OVERLOADED,
     TURNS,
     Error,
+    error_from,
     hold_turns,
+    overloaded,
     resume_turns,
     run_turns,
 )
-from . import answers, questions
-from .captable import release_export
+from ..words import const
+from . import answers
+from .captable import Slots, drop_export, release_export
 from .quick import answer as answer_quickly
-from .tables import Slots, key
-from .wire import (
-    ABORT,
-    BOOTSTRAP,
-    CALL,
-    DISEMBARGO,
-    FINISH,
-    RECEIVER_LOOPBACK,
-    RELEASE,
-    RESOLVE,
-    RETURN,
-    SENDER_LOOPBACK,
-    UNIMPLEMENTED,
-    body,
-    put_exception,
-)
+from .wire import body, key, on_demand, put_exception, read_exception
 
-# Capabilities of a message that is sent back as it came: only the pointers to them are copied.
-_ANY_CAPS = range(0xFFFF)
+# Of Message.
+_UNIMPLEMENTED = const(0)
+_ABORT = const(1)
+_CALL = const(2)
+_RETURN = const(3)
+_FINISH = const(4)
+_RESOLVE = const(5)
+_RELEASE = const(6)
+_BOOTSTRAP = const(8)
+_DISEMBARGO = const(13)
+
+_COUNT = const(0x1FFFFFFF)  # of bytes: one more is a small integer on every board, too
 
 
 class Connection:
@@ -56,57 +54,75 @@ class Connection:
                It raises an Error when there is none
     error      the Error that ended the connection, or None while it lives
     aborted    whether our last message is an Abort
+    tails      whether the peer understands tail calls: set by who knows it, or once it has sent one
+    first_ms   how long the peer may take until its first bytes, 0: for ever; see tick()
+    dump       fn(direction, frames), called with what is received (0) and sent (1), a memoryview of
+               whole messages that is valid during the call; or None
     on_end     fn(connection), called once when it ends; the host sets it
     """
+
+    aborted = tails = False
+    error = on_end = dump = resolvers = _failure = None
+    first_ms = 0
+    # Counted for limits and for stats().
+    call_bytes = running = refused = bytes_in = bytes_out = 0
+    most_answers = most_imports = most_output = 0
+    # For tick(): ms since the last input and the last sign of use, bytes_in when it was last called,
+    # whether the peer was asked whether it is there.
+    quiet = calm = seen = 0
+    asked = False
 
     def __init__(self, host, limits, restore):
         self.host = host
         self.limits = limits
         self.restore = restore
-        self.error = None
-        self.aborted = False
-        self.on_end = None
         self.receiver = Receiver(limits)
         self.out = self._new_output()
         self._flight = self._new_output()
         self._flying = False
         self._processing = False
-        self._failure = None
         self._room = limits.output_bytes - min(limits.output_bytes >> 2, 1 << 16)
         self.questions = Slots()
         self.answers = {}
         self.exports = Slots()
+        self.export_counts = []
         self.export_ids = {}
         self.imports = {}
         self.embargoes = Slots()
-        self.call_bytes = 0
 
     def _new_output(self):
         return Builder(self.limits.send_bytes, self.limits.output_bytes)
 
     # What a program uses.
 
-    def bootstrap(self, interface):
-        """A Client of the peer's main object, usable at once."""
-        return Client(questions.bootstrap(self), interface)
+    def bootstrap(self, interface, id=b""):
+        """A Client of the peer's object with a service id, the main one by default; usable at once."""
+        return Client(on_demand.bootstrap(self, id), interface)
 
-    def call(self, target, interface, ordinal, args, kwargs):
-        """Calls a hook of this connection from a program's values. Returns a CallPromise."""
-        return questions.call(self, target, interface, ordinal, args, kwargs)
+    def stats(self):
+        """What is in the tables, what was transferred (bytes, modulo 2**29), how often a limit has
+        refused something, and the most there ever was of some; a dict."""
+        return on_demand.stats(self)
 
-    def forward(self, target, request):
-        """Sends a Request to a hook of this connection."""
-        questions.forward(self, target, request)
+    def tick(self, elapsed):
+        """Tells it that so many ms have passed since the last call. Returns in how many ms it wants to
+        be called again; None when the connection has ended, perhaps just now, see Limits.ping_ms."""
+        return on_demand.tick(self, elapsed)
 
-    def drop_import(self, hook):
-        """Nobody here refers to an import any more."""
-        questions.drop_import(self, hook)
+    def full(self, limit):
+        """The Error that tells that the limit with this name is reached."""
+        self.refused += 1
+        text = "limit reached: %d %s" % (getattr(self.limits, limit), limit)
+        log(WARNING, text)
+        return overloaded(text)
 
     # Input.
 
     def received(self, n):
         """n bytes have been read into receiver.space(). Follow with process()."""
         self.receiver.filled(n)
+        self.bytes_in = self.bytes_in + n & _COUNT or 1
+        self.quiet = 0
 
     def process(self):
         """Handles the messages that have arrived, until none is complete or output is above its mark.
@@ -124,16 +140,16 @@ class Connection:
                     return True
                 if not receiver.next():
                     return False
+                if self.dump is not None:
+                    self.dump(0, m.b[4 * m.lo - 8 : 4 * receiver.start])
                 if not answer_quickly(self, m):
                     self._handle(m)
                 if TURNS:
                     run_turns()
-        except MessageError as error:
-            self.abort(Error(str(error), FAILED))
-        except MemoryError:
-            self.abort(Error("out of memory", OVERLOADED))
+        except (MessageError, MemoryError) as error:
+            self.abort(Error(str(error)) if isinstance(error, MessageError) else error_from(error))
         except Exception as error:
-            self.abort(Error("internal error: " + error.__class__.__name__, FAILED))
+            self.abort(Error("internal error: " + error.__class__.__name__))
             raise
         finally:
             self._processing = False
@@ -143,50 +159,31 @@ class Connection:
     def _handle(self, m):
         t, q = body(m, m.lo, 1, 1)
         which = m.h[2 * t]
-        if which == CALL:
-            if answers.receive_call(self, m, q):
-                return
-        elif which == RETURN:
-            return questions.receive_return(self, m, q)
-        elif which == FINISH:
-            return answers.receive_finish(self, m, q)
-        elif which == RELEASE:
+        unknown = False
+        if which == _CALL:
+            unknown = answers.receive_call(self, m, q)
+        elif which == _RETURN:
+            on_demand.receive_return(self, m, q)
+        elif which == _FINISH:
+            answers.receive_finish(self, m, q)
+        elif which == _RELEASE:
             t, q = body(m, q, 1, 0)
-            return release_export(self, key(m.h, 2 * t), key(m.h, 2 * t + 2))
-        elif which == RESOLVE:
-            return questions.receive_resolve(self, m, q)
-        elif which == BOOTSTRAP:
-            return answers.receive_bootstrap(self, m, q)
-        elif which == DISEMBARGO:
-            t, q = body(m, q, 1, 1)
-            context = m.h[2 * t + 2]
-            if context == SENDER_LOOPBACK:
-                return answers.receive_loopback(self, m, t, q)
-            if context == RECEIVER_LOOPBACK:
-                return questions.lift_embargo(self, key(m.h, 2 * t))
-        elif which == ABORT:
-            error = questions.read_exception(m, q)
-            return self.end(Error("the peer aborted: " + error.reason, error.type))
-        elif which == UNIMPLEMENTED:
-            return questions.receive_unimplemented(self, m, q)
-        self._echo(m)
-
-    def _echo(self, m):
-        """Tells the peer that we do not know a message."""
-        out = self.out
-        out.begin()
-        t = new_struct(out, out.lo, 1, 1)
-        out.h[2 * t] = UNIMPLEMENTED
-        m.caps = _ANY_CAPS
-        try:
-            on_demand.copy_pointer(out, t + 2, m, m.lo)
-        except MessageError:
-            out.rollback()
-            raise
-        finally:
-            m.caps = None
-            out.caps = []
-        self.sent()
+            release_export(self, key(m.h, 2 * t), key(m.h, 2 * t + 2))
+        elif which == _RESOLVE:
+            on_demand.receive_resolve(self, m, q)
+        elif which == _BOOTSTRAP:
+            answers.receive_bootstrap(self, m, q)
+        elif which == _DISEMBARGO:
+            unknown = on_demand.receive_disembargo(self, m, q)
+        elif which == _ABORT:
+            error = read_exception(m, q)
+            self.end(Error("the peer aborted: " + error.reason, error.type))
+        elif which == _UNIMPLEMENTED:
+            on_demand.receive_unimplemented(self, m, q)
+        else:
+            unknown = True
+        if unknown:
+            on_demand.echo(self, m)
 
     # Output.
 
@@ -194,7 +191,7 @@ class Connection:
         """Raises MessageError if the message being built is above the limit, with its table, and
         Error if the output is so full that the rest is for messages that must be sent."""
         if m.hi << 2 > self._room:
-            raise Error("too much output is waiting for the peer to read it", OVERLOADED)
+            raise self.full("output_bytes")
         words = ((m.hi - m.lo) >> 1) + 2 * len(m.caps) + 1
         if words > self.limits.message_words:
             raise MessageError(
@@ -213,7 +210,7 @@ class Connection:
         memory. The connection is aborted when the transport next asks for output."""
         if self.out.building:
             self.out.rollback()
-        self._failure = Error(str(error) or "out of memory", OVERLOADED)
+        self._failure = overloaded(str(error) or "out of memory")
         if not self._processing:
             self.host.flush_soon(self)
 
@@ -223,11 +220,20 @@ class Connection:
         if self._failure is not None:
             self.abort(self._failure)
             self._failure = None
-        if self.out is None or self._flying or not self.out.hi or self.out.building:
+        out = self.out
+        if out is None or self._flying or not out.hi or out.building:
             return None
+        view = out.b[: 4 * out.hi]
         self._flying = True
-        self.out, self._flight = self._flight, self.out
-        return self._flight.b[: 4 * self._flight.hi]
+        self.out = self._flight
+        self._flight = out
+        size = len(view)
+        self.bytes_out = self.bytes_out + size & _COUNT
+        if size > self.most_output:
+            self.most_output = size
+        if self.dump is not None:
+            self.dump(1, view)
+        return view
 
     def output_sent(self):
         """What output() returned has been written."""
@@ -261,14 +267,38 @@ class Connection:
         if self.error is not None:
             return
         self.error = error
+        log(INFO, error)
         before = hold_turns()
         try:
-            answers.lost(self, error)
-            questions.lost(self, error)
+            answers.lost(self)
+            exports = self.exports
+            self.exports = Slots()
+            self.export_ids = {}
+            items = exports.items
+            for id in range(len(items)):
+                if items[id].__class__ is not int:
+                    drop_export(self, id, items[id])
+            broken = BrokenCap(self.host, error)
+            imports = self.imports
+            self.imports = {}
+            for id in imports:
+                imports[id].promise = False
+                imports[id].became(broken.retain())
+            for gate, hook in self._take("embargoes"):
+                gate.resolve(broken.retain())
+                gate.release()
+                hook.release()
+            for question in self._take("questions"):
+                question.returned(None, error)
         finally:
             resume_turns(before)
         if self.on_end is not None:
             self.on_end(self)
+
+    def _take(self, name):
+        items = getattr(self, name).values()
+        setattr(self, name, Slots())
+        return items
 
     def lost(self, reason):
         """The transport has ended."""
@@ -282,7 +312,7 @@ class Connection:
 def _put_abort(m, error):
     m.begin()
     t = new_struct(m, m.lo, 1, 1)
-    m.h[2 * t] = ABORT
+    m.h[2 * t] = _ABORT
     put_exception(m, t + 2, error)
     m.end()
 

@@ -10,19 +10,20 @@ what it brings; the tests run every scenario with and without it.
 from ..layout import StructReader, fill, new_struct, put_field, refuse
 from ..message import Builder
 from ..objects.capability import LocalCap, is_awaitable
-from ..objects.dispatch import read
-from ..objects.promise import error_from
+from ..objects.dispatch import put_results, read
 from ..words import const
 from .answers import answer_later, send_exception, send_results
-from .wire import CALL, RETURN_CONTENT, RETURN_FRAME
+from .wire import RETURN_CONTENT, RETURN_FRAME
+
+_CALL = const(2)  # of Message
 
 # Sizes of structs as they stand in pointers: data words | pointers << 16.
 _MESSAGE = const(1 | 1 << 16)
-_CALL = const(3 | 3 << 16)
+_CALL_SIZE = const(3 | 3 << 16)
 _TARGET = const(1 | 1 << 16)
 _PAYLOAD = const(0 | 2 << 16)
 
-_RESULTS = const(18)  # where the results struct stands in the frame
+_RESULTS_AT = const(18)  # where the results struct stands in the frame
 _SMALL = const(0x3FFFFFFF)  # integers up to here are no objects on any board
 _len = len
 
@@ -51,11 +52,11 @@ def answer(conn, m):
     try:
         # The Message and the Call stand where every builder puts them: right behind their pointers.
         if (
-            i[p + 5] != _CALL
+            i[p + 5] != _CALL_SIZE
             or i[p + 1] != _MESSAGE
             or i[p]
             or i[p + 4]
-            or h[2 * p + 4] != CALL
+            or h[2 * p + 4] != _CALL
             or i[p + 13] != _TARGET
             or i[p + 15] != _PAYLOAD
         ):
@@ -74,7 +75,7 @@ def answer(conn, m):
     d = h[2 * c + 2] << 1
     n = h[2 * c + 3]
     a += a
-    if v & 3 or t < p or t + d + n + n > hi or h[a + 1] or h[a + 2] or h[k + 3]:
+    if v & 3 or t < p or t + d + n + n > hi or h[a + 1] or h[a + 2] or h[k + 3] or h[k + 8] & 4:
         return False
     question = h[k + 1]
     if question > 0x3FFF:
@@ -88,9 +89,6 @@ def answer(conn, m):
     if export >= _len(exports):
         return False
     hook = exports[export]
-    if hook is None:
-        return False
-    hook = hook.hook
     if hook.__class__ is not LocalCap or hook.starting:
         return False
     handlers = hook.handlers
@@ -133,21 +131,21 @@ def answer(conn, m):
         if conn.error is not None:
             return True  # the method has ended its own connection
         if value.__class__ is StructReader or value is not None and not results.table_:
-            send_results(conn, question, results, value)
+            send_results(conn, question, put_results, results, value)
             return True
         at = out.begin_with(frame)
         k = 2 * at + 16
         out.h[k] = question & 0xFFFF
         out.h[k + 1] = question >> 16
         if word >= 0:
-            out.i[at + _RESULTS + word] = value
+            out.i[at + _RESULTS_AT + word] = value
         elif value is not None:
             if handler.several:
-                k = at + _RESULTS
+                k = at + _RESULTS_AT
                 if fill(out, k, k + 2 * results.data_, results, value):
                     refuse(results, None, value)
             else:
-                k = at + _RESULTS
+                k = at + _RESULTS_AT
                 put_field(out, k, k + 2 * results.data_, results, 0, value)
         if (out.hi - at) << 2 == _len(frame):
             out.building = False
@@ -157,5 +155,5 @@ def answer(conn, m):
     except Exception as error:
         if out.building:
             out.rollback()
-        send_exception(conn, question, error_from(error))
+        send_exception(conn, question, hook.failed(handler, error))
     return True

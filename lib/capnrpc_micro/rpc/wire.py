@@ -1,68 +1,67 @@
 # SPDX-License-Identifier: MIT
-"""Layer `rpc`: where things stand in the messages of rpc.capnp.
+"""Layer `rpc`: where things stand in the messages of rpc.capnp, and table ids on the wire.
 
-Positions in 32-bit words, halves in 16 bits. A test compares them with rpc.capnp itself.
+Positions in 32-bit words, halves in 16 bits. Every module repeats the private constants that it needs,
+as they cost nothing at run time; a test compares all of them with rpc.capnp itself.
+
+    Message         the union's tag is half 0; what it holds stands below pointer 0
+    Call            questionId half 0, methodId half 2, sendResultsTo half 3, interfaceId half 4, flags
+                    half 8; pointers target, params, thirdParty
+    MessageTarget   importedCap half 0, tag half 2; pointer promisedAnswer
+    PromisedAnswer  questionId half 0; pointer transform: a list of Op: tag half 0, pointerField half 1
+    CapDescriptor   tag half 0, id half 2; pointer receiverAnswer or thirdPartyHosted
+    Return          answerId half 0, flags half 2, tag half 3, takeFromOtherQuestion half 4; pointer
+    Finish          questionId half 0, flags half 2
+    Resolve         promiseId half 0, tag half 2; pointer cap or exception
+    Release         id half 0, referenceCount half 2
+    Disembargo      id half 0, context tag half 2; pointer target
+    Exception       type half 2; pointers reason, trace
 """
 
-from ..layout import follow, new_struct, put_blob
+from ..layout import blob, follow, new_struct, put_blob
 from ..message import Builder, MessageError
-from ..words import const
-from .tables import put_key
+from ..objects.promise import Error
+from ..words import OnDemand, const
 
-# Message: the union's tag is half 0.
-UNIMPLEMENTED = const(0)
-ABORT = const(1)
-CALL = const(2)
-RETURN = const(3)
-FINISH = const(4)
-RESOLVE = const(5)
-RELEASE = const(6)
-BOOTSTRAP = const(8)
-DISEMBARGO = const(13)
+# What few conversations need.
+on_demand = OnDemand(
+    "rpc.",
+    "forward: forward respond, keep: Kept refuse take, liveness: tick, promises: embargo "
+    "receive_disembargo receive_resolve watch, questions: bootstrap call receive_return, "
+    "unusual: echo give_back receive_unimplemented stats",
+)
 
-# Call: questionId half 0, methodId half 2, sendResultsTo half 3, interfaceId half 4, flags half 8;
-# pointers target, params, thirdParty.
-CALL_DATA = const(3)
-CALL_POINTERS = const(3)
-CALL_METHOD = const(2)
-CALL_SEND_TO = const(3)
-CALL_INTERFACE = const(4)
-YOURSELF = const(1)  # of sendResultsTo
-# MessageTarget: importedCap half 0, tag half 2; pointer promisedAnswer.
-TARGET_TAG = const(2)
-IMPORTED_CAP = const(0)
-PROMISED_ANSWER = const(1)
-# PromisedAnswer: questionId half 0; pointer transform, a list of Op: tag half 0, pointerField half 1.
-NOOP = const(0)
-GET_POINTER_FIELD = const(1)
-# CapDescriptor: tag half 0, id half 2; pointer receiverAnswer or thirdPartyHosted.
-CAP_NONE = const(0)
-SENDER_HOSTED = const(1)
-SENDER_PROMISE = const(2)
-RECEIVER_HOSTED = const(3)
-RECEIVER_ANSWER = const(4)
-THIRD_PARTY_HOSTED = const(5)
-# Return: answerId half 0, flags half 2, tag half 3, takeFromOtherQuestion half 4; pointer.
-RETURN_DATA = const(2)
-RETURN_FLAGS = const(2)
-RETURN_TAG = const(3)
-RETURN_TAKE = const(4)
-KEEP_PARAM_CAPS = const(1)  # releaseParamCaps is true by default, so its bit says false
-NO_FINISH_NEEDED = const(2)
-RESULTS = const(0)
-EXCEPTION = const(1)
-CANCELED = const(2)
-RESULTS_SENT_ELSEWHERE = const(3)
-TAKE_FROM_OTHER_QUESTION = const(4)
-# Finish: questionId half 0, flags half 2.
-KEEP_RESULT_CAPS = const(1)  # releaseResultCaps is true by default
-NO_WORKAROUND = const(2)  # requireEarlyCancellationWorkaround is true by default
-# Resolve: promiseId half 0, tag half 2; pointer cap or exception.
-# Release: id half 0, referenceCount half 2.
-# Disembargo: id half 0, context tag half 2; pointer target.
-SENDER_LOOPBACK = const(0)
-RECEIVER_LOOPBACK = const(1)
-# Exception: type half 2; pointers reason, trace.
+
+class ProtocolError(MessageError):
+    """A valid message that the protocol does not allow here: the connection is aborted."""
+
+
+# Ids in tables.
+
+
+def key(h, at):
+    """A table key for the 32-bit number in halves at, at + 1 of the view h.
+
+    A small int below 2**30, else its four bytes, so that no big integer is ever made.
+    """
+    high = h[at + 1]
+    if high < 0x4000:
+        return high << 16 | h[at]
+    low = h[at]
+    return bytes((low & 255, low >> 8, high & 255, high >> 8))
+
+
+def put_key(h, at, key):
+    """Writes a table key (see `key`) as the 32-bit number in halves at, at + 1 of the view h."""
+    if isinstance(key, int):
+        h[at] = key & 0xFFFF
+        h[at + 1] = key >> 16
+    else:
+        h[at] = key[0] | key[1] << 8
+        h[at + 1] = key[2] | key[3] << 8
+
+
+# Messages.
 
 
 def body(m, p, data_words, pointers):
@@ -85,42 +84,31 @@ def begin(m, which, data_words, pointers):
     return new_struct(m, t + 2, data_words, pointers)
 
 
-def _template(which, data_words, pointers, then):
-    m = Builder(128, 1024)
-    then(m, begin(m, which, data_words, pointers))
-    return bytes(m.b[: 4 * m.hi])
-
-
 # Frames of the frequent messages with nothing filled in, ready to be copied. Positions in them are
-# relative to the frame: the body is always at 8.
+# relative to the frame. What is one struct deeper is built by `then`.
 BODY = const(8)
-
-
-def _call(m, t):
-    new_struct(m, t + 6, 1, 1)
-    new_struct(m, t + 8, 0, 2)
-
-
-def _return(m, t):
-    m.h[2 * t + RETURN_FLAGS] = KEEP_PARAM_CAPS | NO_FINISH_NEEDED
-    new_struct(m, t + 4, 0, 2)
-
-
-def _nothing(m, t):
-    pass
-
-
-CALL_FRAME = _template(CALL, CALL_DATA, CALL_POINTERS, _call)
 CALL_TARGET = const(20)
 CALL_CONTENT = const(24)
 CALL_CAPS = const(26)
-
-RETURN_FRAME = _template(RETURN, RETURN_DATA, 1, _return)
 RETURN_CONTENT = const(14)
 RETURN_CAPS = const(16)
 
-FINISH_FRAME = _template(FINISH, 1, 0, _nothing)
-RELEASE_FRAME = _template(RELEASE, 1, 0, _nothing)
+
+def _template(which, data_words, pointers, *then):
+    m = Builder(128, 1024)
+    t = begin(m, which, data_words, pointers)
+    for p, data_words, pointers in then:
+        new_struct(m, t + p, data_words, pointers)
+    if which == 3:  # a Return that keeps the parameters' capabilities and needs no Finish
+        m.h[2 * t + 2] = 1 | 2
+    m.end()
+    return bytes(m.b[: 4 * m.hi])
+
+
+CALL_FRAME = _template(2, 3, 3, (6, 1, 1), (8, 0, 2))
+RETURN_FRAME = _template(3, 2, 1, (4, 0, 2))
+FINISH_FRAME = _template(4, 1, 0)
+RELEASE_FRAME = _template(6, 1, 0)
 
 
 def send_pair(conn, frame, id, number):
@@ -151,6 +139,17 @@ def put_exception(m, p, error):
     put_blob(m, t + 2, reason, 1)
 
 
+def read_exception(m, p):
+    """The Error that the Exception at pointer p describes. Raises MessageError."""
+    t, q = body(m, p, 1, 1)
+    reason = blob(m, q, True)
+    try:
+        reason = str(reason or b"", "utf-8")
+    except UnicodeError:
+        reason = "(a reason that is not valid UTF-8)"
+    return Error(reason, m.h[2 * t + 2])
+
+
 def put_promised_answer(m, p, question, path):
     """Builds a PromisedAnswer at pointer p."""
     t = new_struct(m, p, 1, 1)
@@ -158,10 +157,12 @@ def put_promised_answer(m, p, question, path):
     if path:
         n = len(path)
         ops = m.alloc(2 * n + 2)
+        h = m.h
         m.i[t + 2] = (ops - t - 4) << 1 | 1
-        m.h[2 * t + 6] = n << 3 | 7
+        h[2 * t + 6] = n << 3 | 7
         m.i[ops] = n << 2
-        m.h[2 * ops + 2] = 1
-        for k in range(n):
-            m.h[2 * ops + 4 * k + 4] = GET_POINTER_FIELD
-            m.h[2 * ops + 4 * k + 5] = path[k]
+        h[2 * ops + 2] = 1
+        for index in path:
+            ops += 2
+            h[2 * ops] = 1  # getPointerField
+            h[2 * ops + 1] = index
