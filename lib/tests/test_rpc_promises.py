@@ -199,6 +199,7 @@ def test_resolve_to_a_hosted_capability():
     client.echo(1)
     assert peer.read("call").target.importedCap == 7
     peer.send("resolve", {"promiseId": 7, "cap": {"senderHosted": 8}})
+    assert peer.read("release").id == 7, "nothing is sent to it any more"
     promise = client.echo(2)
     assert peer.read("call").target.importedCap == 8
     for question in (0, 1):
@@ -206,8 +207,7 @@ def test_resolve_to_a_hosted_capability():
         peer.read("finish")
     assert bed.get(promise).y == 5
     release(client)
-    bed.tasks()
-    assert [peer.read("release").id, peer.read("release").id] == [8, 7]
+    assert peer.read("release").id == 8
     bed.check_empty(mine)
 
 
@@ -247,6 +247,7 @@ def test_resolve_to_our_own_object():
             body = peer.read("disembargo")
             assert body.which_() == "senderLoopback" and body.target.importedCap == 7
             embargo = body.senderLoopback
+            assert peer.read("release").id == 7
             assert mine.calls == []
             peer.call(5, export, ECHO, 1)  # the first call comes back
             assert peer.read("return").answerId == 5
@@ -258,7 +259,8 @@ def test_resolve_to_our_own_object():
         for call in calls:
             bed.get(call)
         release(client)
-        assert peer.read("release").id == 7
+        if not used:
+            assert peer.read("release").id == 7
         peer.release(export)
         bed.check_empty(mine)
 
@@ -291,10 +293,13 @@ def test_resolve_to_itself_or_in_a_circle():
     assert (body.id, body.referenceCount) == (7, 2)
     bed.check_empty(mine)
 
+    # 7 was given back when it had turned out to be 8: what 8 is then is a new reference.
     bed, end, peer, mine, client = _peer({"senderPromise": 7})
     peer.send("resolve", {"promiseId": 7, "cap": {"senderPromise": 8}})
     peer.send("resolve", {"promiseId": 8, "cap": {"senderPromise": 7}})
-    assert "itself" in bed.error(client.echo(1)).reason
+    client.echo(1)
+    assert [peer.read("release").id, peer.read("release").id] == [7, 8]
+    assert peer.read("call").target.importedCap == 7
     release(client)
     bed.cut()
     bed.check_empty(mine)
@@ -304,14 +309,14 @@ def test_a_chain_of_promises():
     bed, end, peer, mine, client = _peer({"senderPromise": 100})
     for k in range(100, 116):
         peer.send("resolve", {"promiseId": k, "cap": {"senderPromise": k + 1}})
+        assert peer.read("release").id == k
     promise = client.echo(1)
     assert peer.read("call").target.importedCap == 116
     peer.results(0, 2)
     assert bed.get(promise).y == 2
     peer.read("finish")
     release(client)
-    bed.tasks()
-    assert sorted([peer.read("release").id for _ in range(17)]) == list(range(100, 117))
+    assert peer.read("release").id == 116
     bed.check_empty(mine)
 
 

@@ -83,8 +83,13 @@ class Cap:
 
         Raises what `put_params` raises.
         """
-        request = new_request(self.host, interface, ordinal, args, kwargs)
-        self.resolved().send(request)
+        try:
+            request = new_request(self.host, interface, ordinal, args, kwargs)
+        except Error as error:  # a parameter that has been released
+            request = Call(self.host)
+            request.reject(error)
+        else:
+            self.resolved().send(request)
         return CallPromise(request, interface.table_[3 * ordinal + 2])
 
     def send(self, request):
@@ -488,12 +493,16 @@ def hooks_of(values, host):
 
 
 def hook_of(value, host):
-    """The hook of a program's value: a Client, or a server object. Raises TypeError.
+    """The hook of a program's value: a Client, or a server object. Raises TypeError, and Error for a
+    Client of another vat's object that has been released.
 
     None for None, which stands for a null capability in a struct that was copied.
     """
     if isinstance(value, Client):
-        return value._hook.resolved()
+        hook = value._hook.resolved()
+        if hook.conn is not None and hook.refs <= 0:
+            raise Error("the capability has been released")
+        return hook
     if value is None or isinstance(value, Cap):
         return value
     if isinstance(value, type) or getattr(value, "interface_", None) is None:

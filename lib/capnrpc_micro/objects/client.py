@@ -77,8 +77,7 @@ class CallPromise:
         try:
             message = yield from call
         except BaseException:
-            if not call.settled:
-                call.cancel()
+            release(self)  # the results, too, if they have come in this very moment
             raise
         return struct_at(message, message.root, message.nesting, self._results)
 

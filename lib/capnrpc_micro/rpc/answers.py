@@ -224,7 +224,7 @@ def send_results(conn, key, put, results, value):
                 raise conn.full("call_bytes")
             m.h[2 * (at + BODY) + _FLAGS] = _KEEP_PARAM_CAPS
             kept = m.copy()
-            exports = put_captable(conn, m, at + RETURN_CAPS)
+            exports = put_captable(conn, m, at + RETURN_CAPS, True)
             kept.root = at + RETURN_CONTENT - m.lo
             kept.left = 1 << 28
             for hook in kept.caps:

@@ -120,6 +120,10 @@ class Import(Cap):
 
     def dropped(self):
         Cap.dropped(self)
+        self.give_back()
+
+    def give_back(self):
+        """Nothing is sent to it any more: its Release goes, and its entry in the table."""
         conn = self.conn
         if conn.error is None and conn.imports.get(self.id) is self:
             conn.imports.pop(self.id)
@@ -131,8 +135,10 @@ class Import(Cap):
 # Sending.
 
 
-def put_captable(conn, m, p):
+def put_captable(conn, m, p, settles=False):
     """Builds the capability table of m.caps at pointer p and empties m.caps.
+
+    settles   see put_descriptor
 
     Returns the ids of the exports in it, one for each time sent. Raises MessageError and, when there
     are too many, Error; then nothing is exported.
@@ -150,7 +156,7 @@ def put_captable(conn, m, p):
     try:
         for hook in caps:
             if hook is not None:
-                put_descriptor(conn, m, at + 2, hook, sent)
+                put_descriptor(conn, m, at + 2, hook, sent, settles)
             at += 4
     except Exception:
         release_exports(conn, sent)
@@ -158,13 +164,18 @@ def put_captable(conn, m, p):
     return sent
 
 
-def put_descriptor(conn, m, t, hook, sent):
+def put_descriptor(conn, m, t, hook, sent, settles):
     """Builds the CapDescriptor of a hook at t; appends the id to `sent` if it is an export.
+
+    settles   whether the peer may have a promise of it, to which calls are on their way (a Return, a
+              Resolve): then a promise of the peer's own does not go back as such but as one of ours.
+              Else its path would get two steps shorter at once, and the calls overtake each other
+              (at Disembargo in rpc.capnp: the Tribble 4-way race).
 
     Raises MessageError, and Error when there are too many exports.
     """
     hook = hook.resolved()
-    if hook.conn is conn:
+    if hook.conn is conn and not (settles and hook.promise):
         hook.describe(m, t)
         return
     sent.append(-1)  # first: then nothing can go wrong between counting and telling
@@ -236,7 +247,7 @@ def release_export(conn, id, count):
 # Receiving.
 
 
-def import_caps(conn, m, p):
+def import_caps(conn, m, p, settles=False):
     """The hooks of the capability table at pointer p, each retained (None for null entries).
 
     Raises MessageError; Error when there are too many, having given all back.
@@ -249,7 +260,7 @@ def import_caps(conn, m, p):
     caps = []
     try:
         for entry in entries:
-            hook = import_cap(conn, m, entry._t >> 2, entry._d >> 2, entry._n)
+            hook = import_cap(conn, m, entry._t >> 2, entry._d >> 2, entry._n, settles)
             caps.append(hook and hook.retain())
     except MessageError:
         release_hooks(caps)
@@ -265,8 +276,11 @@ def structs_at(m, p):
     return entries
 
 
-def import_cap(conn, m, t, d, n):
-    """The hook that the CapDescriptor at t (d words of 32 bits, n pointers) stands for, or None."""
+def import_cap(conn, m, t, d, n, settles):
+    """The hook that the CapDescriptor at t (d words of 32 bits, n pointers) stands for, or None.
+
+    settles   whether there may be a promise of it, as in put_descriptor
+    """
     h = m.h
     which = h[2 * t] if d else 0
     if which == _NONE:
@@ -274,11 +288,11 @@ def import_cap(conn, m, t, d, n):
     id = key(h, 2 * t + 2)
     if which == _RECEIVER_HOSTED:
         hook = conn.exports.get(id)
-        if hook is not None:
-            return hook.resolved()
-        return _broken(conn, Error("receiverHosted names an export that does not exist"))
+        if hook is None:
+            return _broken(conn, Error("receiverHosted names an export that does not exist"))
+        return _own(conn, hook, settles)
     if which == _RECEIVER_ANSWER and n:
-        return promised_answer(conn, m, t + d)
+        return _own(conn, promised_answer(conn, m, t + d), settles)
     if which == _THIRD_PARTY_HOSTED and n:
         id = key(h, 2 * body(m, t + d, 1, 1)[0])  # through the vine
     elif which > _SENDER_PROMISE:
@@ -289,6 +303,11 @@ def import_cap(conn, m, t, d, n):
         conn.most_imports = max(conn.most_imports, len(conn.imports))
     hook.received += 1
     return hook
+
+
+def _own(conn, hook, settles):
+    hook = hook.resolved()
+    return on_demand.Detour(hook) if settles and hook.conn is conn else hook
 
 
 def _broken(conn, error):

@@ -8,7 +8,7 @@ calls wait until a Disembargo, sent down the same way, has come back.
 
 from ..layout import follow, new_struct
 from ..message import MessageError
-from ..objects.capability import BrokenCap, PromiseCap
+from ..objects.capability import BrokenCap, Cap, PromiseCap
 from ..objects.promise import Error
 from ..words import const
 from .captable import import_cap, message_target, put_descriptor, release_exports
@@ -29,6 +29,22 @@ def watch(conn, id, hook):
     resolver = _Resolver(conn, id)
     hook.when_resolved(resolver)
     conn.resolvers[id] = resolver
+
+
+class Detour(Cap):
+    """What the peer has named as ours, and that leads back to the peer by now. Calls that were sent to
+    it before go through both vats; so that later ones do not overtake them, they go the same way."""
+
+    def __init__(self, hook):
+        Cap.__init__(self, hook.host)
+        self.hook = hook.retain()
+
+    def send(self, request):
+        self.hook.resolved().send(request)
+
+    def dropped(self):
+        Cap.dropped(self)
+        self.hook.release()
 
 
 class _Resolver:
@@ -55,7 +71,7 @@ class _Resolver:
                 m.h[2 * t + 2] = 1
                 put_exception(m, t + 2, hook.error)
             else:
-                put_descriptor(conn, m, new_struct(m, t + 2, 1, 1), hook, sent)
+                put_descriptor(conn, m, new_struct(m, t + 2, 1, 1), hook, sent, True)
         except Error:
             m.rollback()
             raise
@@ -117,13 +133,16 @@ def receive_disembargo(conn, m, p):
 
 def _send_back(conn, id, hook):
     """Sends a Disembargo the way that calls to its target take, behind all that came before it."""
-    if hook.conn is not conn:
+    broken = isinstance(hook, BrokenCap)  # it has become so: nothing is on its way to it
+    if hook.conn is not conn and not broken:
         raise ProtocolError("Disembargo for an object that does not lead back to its sender")
     out = conn.out
     t = begin(out, _DISEMBARGO, 1, 1)
     put_key(out.h, 2 * t, id)
     out.h[2 * t + 2] = _RECEIVER_LOOPBACK
-    hook.put_target(out, new_struct(out, t + 2, 1, 1))
+    t = new_struct(out, t + 2, 1, 1)
+    if not broken:
+        hook.put_target(out, t)
     conn.sent()
 
 
@@ -152,7 +171,7 @@ def receive_resolve(conn, m, p):
     hook = error = None
     if which == 0:
         tag, c = follow(m, q)
-        hook = import_cap(conn, m, c, 2 * h[2 * tag + 2], h[2 * tag + 3])
+        hook = import_cap(conn, m, c, 2 * h[2 * tag + 2], h[2 * tag + 3], True)
         if hook is None:
             error = Error("the promise was resolved to nothing")
     elif which == 1:
@@ -177,4 +196,5 @@ def receive_resolve(conn, m, p):
             gate = embargo(conn, promise, hook).retain()
             hook.release()
             hook = gate
+    promise.give_back()  # now: two promises that became each other would hold each other for ever
     promise.became(hook)

@@ -286,7 +286,7 @@ def _results(conn, m, p):
     q = t + 2 * m.h[2 * tag + 2]
     message = m.copy()
     message.root = (q if n else p) - m.lo
-    message.caps = import_caps(conn, m, q + 2) if n > 1 else None
+    message.caps = import_caps(conn, m, q + 2, True) if n > 1 else None
     return message
 
 

@@ -26,7 +26,7 @@ from ..words import OnDemand, const
 # What few conversations need.
 on_demand = OnDemand(
     "rpc.",
-    "forward: forward respond, keep: Kept refuse take, liveness: tick, promises: embargo "
+    "forward: forward respond, keep: Kept refuse take, liveness: tick, promises: Detour embargo "
     "receive_disembargo receive_resolve watch, questions: bootstrap call receive_return, "
     "unusual: echo give_back receive_unimplemented stats",
 )
