@@ -35,7 +35,7 @@ class Cap:
         """Counts one more reference. Returns self."""
         self.refs += 1
         if self.refs == 1 and self.resolution is not None:
-            self.resolution.retain()  # dropped() released it
+            self._hold(self.resolution.resolved())  # dropped() released it
         return self
 
     def release(self):
@@ -46,8 +46,23 @@ class Cap:
 
     def dropped(self):
         """The last reference is gone."""
-        if self.resolution is not None:
-            self.resolution.release()
+        hook = self.resolution
+        if hook is not None:
+            if hook.promise:
+                hook.forget(self._shorten)
+            hook.release()
+
+    def _hold(self, hook):
+        # Not more than one step away, however often it turns out to be yet another: a peer can make a
+        # chain of promises as long as it likes.
+        self.resolution = hook.retain()
+        if hook.promise:
+            hook.when_resolved(self._shorten)
+
+    def _shorten(self, hook):
+        if self.refs and self.resolution is hook:  # else it was dropped meanwhile
+            self._hold(hook.resolved())
+            hook.release()
 
     def when_resolved(self, fn):
         """Calls fn(self) once it has turned out to be another, or is broken."""
@@ -59,13 +74,15 @@ class Cap:
 
     def became(self, hook):
         """It has turned out to be `hook`, whose reference it takes over."""
-        self.resolution = hook
+        if self.refs:
+            self._hold(hook.resolved())
+        else:
+            self.resolution = hook.resolved()
         watchers = self._watchers
         self._watchers = ()
         for fn in watchers:
             fn(self)
-        if not self.refs:
-            self.dropped()  # nobody waited for it
+        hook.release()
 
     def resolved(self):
         """What this reference leads to by now."""

@@ -47,14 +47,27 @@ class Detour(Cap):
         self.hook.release()
 
 
+# How often a promise may turn out to be another before it is taken for a circle: none of the vats on it
+# can see that there is one.
+_HOPS = const(32)
+
+
 class _Resolver:
+    """Sends the Resolve of an exported promise.
+
+    hops   how many promises it has turned out to be already
+    """
+
     def __init__(self, conn, id):
         self._conn = conn
         self._id = id
+        self.hops = 0
 
     def __call__(self, promise):
         self._conn.resolvers.pop(self._id)
         hook = promise.resolved()
+        if self.hops > _HOPS:
+            hook = BrokenCap(hook.host, Error("the promise was resolved in a circle"))
         try:
             self._tell(hook)
         except Error as error:  # too many exports
@@ -72,6 +85,9 @@ class _Resolver:
                 put_exception(m, t + 2, hook.error)
             else:
                 put_descriptor(conn, m, new_struct(m, t + 2, 1, 1), hook, sent, True)
+                if sent and hook.promise:
+                    resolver = conn.resolvers[sent[0]]
+                    resolver.hops = max(resolver.hops, self.hops + 1)
         except Error:
             m.rollback()
             raise
