@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Measures how fast the server is, as ratios to other servers in the same run; and messages alone
-(see wire.py).
+"""Measures how fast the server and the client are, as ratios to others in the same run; how a call's
+cost grows with what a connection holds (see growth.py); and messages alone (see wire.py).
 
-Every server is measured once a round; a figure is the median of the rounds' ratios, so that what else
-the machine does falls on all alike. Prints `figure NAME VALUE` lines.
+Every server and client is measured once a round; a figure is the median of the rounds' ratios, so that
+what else the machine does falls on all alike. Prints `figure NAME VALUE` lines.
 """
 
 import argparse
@@ -18,50 +18,71 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build" / "bench"
-sys.path[:0] = [str(HERE.parent), str(ROOT / "lib"), str(HERE)]
+sys.path.insert(0, str(HERE.parent))
 
-from echo_capnp import Echo
 from micropython import command
 from ports import free_port
-
-from capnrpc_micro.message import Builder
-from capnrpc_micro.rpc import wire
-from capnrpc_micro.rpc.wire import put_key
+from rpc_schema import load, rpc
 
 WINDOW = 64
 
 
 def bootstrap_frame():
     """A Bootstrap with question id 100."""
-    m = Builder(1024, 1024)
-    t = wire.begin(m, 8, 1, 1)
-    put_key(m.h, 2 * t, 100)
-    m.end()
-    return bytes(m.b[: 4 * m.hi])
+    message = rpc().Message.new_message()
+    message.init("bootstrap").questionId = 100
+    return message.to_bytes()
+
+
+def echo_method():
+    """(type id of Echo, pycapnp's schema of its method echo)."""
+    schema = load(HERE / "echo.capnp")[0].Echo.schema
+    return schema.node.id, schema.methods["echo"]
 
 
 def call_frames():
     """WINDOW calls of echo(x) on export 0, with question ids 0 to WINDOW - 1."""
-    m = Builder(1 << 16, 1 << 16)
+    interface, echo = echo_method()
+    frames = []
     for n in range(WINDOW):
-        at = m.begin_with(wire.CALL_FRAME)
-        put_key(m.h, 2 * (at + wire.BODY), n)
-        start = 4 * (at + wire.BODY) + 2 * 4  # interfaceId
-        m.b[start : start + 8] = Echo.id_
-        wire.new_struct(m, at + wire.CALL_CONTENT, 1, 0)
-        m.i[m.hi - 2] = n
-        m.end()
-    return bytes(m.b[: 4 * m.hi])
+        message = rpc().Message.new_message()
+        call = message.init("call")
+        call.questionId = n
+        call.target.importedCap = 0
+        call.interfaceId = interface
+        call.init("params").content.as_struct(echo.param_type).x = n
+        frames.append(message.to_bytes())
+    return b"".join(frames)
 
 
-def client_command():
-    """The fastest client there is: in C if the machine has a compiler."""
+def bootstrap_answer():
+    """A Return with the capability senderHosted 0."""
+    message = rpc().Message.new_message()
+    message.init("return").init("results").init("capTable", 1)[0].senderHosted = 0
+    frame = bytearray(message.to_bytes())
+    assert not any(frame[56:64])
+    frame[56] = 3  # the content: a pointer to capability 0, which pycapnp sets for itself only
+    return bytes(frame)
+
+
+def call_answer():
+    """A Return of echo() that needs no Finish; its last word is the result."""
+    message = rpc().Message.new_message()
+    body = message.init("return")
+    body.releaseParamCaps = False
+    body.noFinishNeeded = True
+    body.init("results").content.as_struct(echo_method()[1].result_type).y = 0
+    return message.to_bytes()
+
+
+def fastest(name):
+    """The command of the fastest there is of "client" or "server": in C if there is a compiler."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if not compiler:
-        print("no C compiler: the client is CPython", file=sys.stderr)
-        return [sys.executable, str(HERE / "client.py")]
-    program = BUILD / "client"
-    subprocess.run([compiler, "-O2", "-o", program, HERE / "client.c"], check=True)
+        print(f"no C compiler: the {name} is CPython", file=sys.stderr)
+        return [sys.executable, str(HERE / f"{name}.py")]
+    program = BUILD / name
+    subprocess.run([compiler, "-O2", "-o", program, HERE / f"{name}.c"], check=True)
     return [str(program)]
 
 
@@ -138,10 +159,39 @@ class Kind:
         return float(done.stdout)
 
 
-def measure_messages():
-    """Prints the figures of messages without a server."""
+class ClientKind:
+    """A kind of client: how it starts, and the arguments of the server that it calls."""
+
+    def __init__(self, line, *answers):
+        self.line = line
+        self.answers = answers
+
+    def measure(self, server, window, count, cores):
+        """Calls a second."""
+        with Server(server, cores[0], *self.answers) as process:
+            line = [*self.line, str(process.port), str(window), str(count)]
+            done = subprocess.run(pinned(cores[1], line), stdout=subprocess.PIPE, check=True)
+            return count / float(done.stdout)
+
+
+def client_kinds(micropython):
+    """The clients that are compared, by name."""
+    paths = []
+    for name, frame in (("bootstrap", bootstrap_answer()), ("call", call_answer())):
+        paths.append(BUILD / f"{name}.answer")
+        paths[-1].write_bytes(frame)
+    return {
+        "echo client": ClientKind([*micropython, str(HERE / "asyncio_echo_client.py")], "-", "-"),
+        "our client": ClientKind(
+            [*micropython, str(HERE / "rpc_echo_client.py")], *map(str, paths)
+        ),
+    }
+
+
+def measure_alone(script, heap):
+    """Prints the figures of a script that measures in one process."""
     sys.stdout.flush()
-    line = [*command(), "-X", "heapsize=4m", str(HERE / "wire.py")]
+    line = [*command(), "-X", f"heapsize={heap}", str(HERE / script)]
     subprocess.run(pinned(0, line), check=True)
 
 
@@ -152,7 +202,8 @@ def main():
     parser.add_argument("--calls", type=int, default=20000, help="of each measurement")
     arguments = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
-    client = client_command()
+    client = fastest("client")
+    server = fastest("server")
     micropython = [*command(), "-X", "heapsize=4m"]
     calls = call_frames()
     kinds = [
@@ -166,31 +217,36 @@ def main():
             0,
         ),
     ]
-    pipelined = {kind.name: [] for kind in kinds}
+    clients = client_kinds(micropython)
+    pipelined = {name: [] for name in [*(kind.name for kind in kinds), *clients]}
     sequential = {kind.name: [] for kind in kinds}
     for n in range(arguments.rounds):
         for kind in kinds:
             pipelined[kind.name].append(kind.measure(client, WINDOW, arguments.calls, (0, 1)))
             sequential[kind.name].append(kind.measure(client, 1, arguments.calls // 4, (0, 0)))
+        for name, kind in clients.items():
+            pipelined[name].append(kind.measure(server, WINDOW, arguments.calls, (0, 1)))
         print(f"round {n + 1} of {arguments.rounds}", file=sys.stderr)
 
     for name in pipelined:
-        print(
-            f"{name}: {statistics.median(pipelined[name]):.0f} calls/s with {WINDOW} in flight,"
-            f" {statistics.median(sequential[name]):.0f} one after another"
-        )
+        line = f"{name}: {statistics.median(pipelined[name]):.0f} calls/s with {WINDOW} in flight"
+        if name in sequential:
+            line += f", {statistics.median(sequential[name]):.0f} one after another"
+        print(line)
 
-    def figure(name, values, base):
-        ratio = statistics.median(a / b for a, b in zip(values["ours"], values[base], strict=True))
+    def figure(name, values, ours, base):
+        ratio = statistics.median(a / b for a, b in zip(values[ours], values[base], strict=True))
         print(f"figure {name} {ratio:.2f}")
 
-    figure("server_pipelined_vs_asyncio_echo", pipelined, "echo")
-    figure("server_sequential_vs_asyncio_echo", sequential, "echo")
-    figure("server_pipelined_vs_pycapnp_server", pipelined, "pycapnp")
+    figure("server_pipelined_vs_asyncio_echo", pipelined, "ours", "echo")
+    figure("server_sequential_vs_asyncio_echo", sequential, "ours", "echo")
+    figure("server_pipelined_vs_pycapnp_server", pipelined, "ours", "pycapnp")
+    figure("client_pipelined_vs_asyncio_echo", pipelined, "our client", "echo client")
     ours = Kind("bytes", [*command(), "-X", "heapsize=64m", str(HERE / "rpc_echo.py")], calls,
                 bootstrap_frame(), 0)  # fmt: skip
     print(f"figure server_bytes_per_call_pipelined {ours.bytes_per_call(client, 20000)}")
-    measure_messages()
+    measure_alone("growth.py", "64m")
+    measure_alone("wire.py", "4m")
 
 
 if __name__ == "__main__":
