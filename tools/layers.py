@@ -16,9 +16,13 @@ _FILES = {
     "message": ("message",),
     "layout": ("layout",),
     "schema": ("schema",),
+    "dump": ("dump",),
     "extra": ("types",),
 }
-LAYERS = ("limits", "words", "message", "layout", "schema", "objects", "rpc", "net", "device")
+LAYERS = (
+    *("limits", "words", "message", "layout", "schema", "objects", "rpc"),
+    *("net", "dump", "device"),
+)
 WIRE = LAYERS[1:5]
 CORE = LAYERS[:7]
 # Parts of the wire layers that are loaded when they are first needed: the folder, and `types`.

@@ -57,7 +57,7 @@ class Connection:
     tails      whether the peer understands tail calls: set by who knows it, or once it has sent one
     first_ms   how long the peer may take until its first bytes, 0: for ever; see tick()
     dump       fn(direction, frames), called with what is received (0) and sent (1), a memoryview of
-               whole messages that is valid during the call; or None
+               whole messages that is valid during the call; or None. See dump.py
     on_end     fn(connection), called once when it ends; the host sets it
     """
 
@@ -138,10 +138,11 @@ class Connection:
             while self.error is None:
                 if self.out.hi > mark:
                     return True
+                start = receiver.start
                 if not receiver.next():
                     return False
                 if self.dump is not None:
-                    self.dump(0, m.b[4 * m.lo - 8 : 4 * receiver.start])
+                    self.dump(0, m.b[start << 2 : receiver.start << 2])
                 if not answer_quickly(self, m):
                     self._handle(m)
                 if TURNS:
