@@ -8,6 +8,9 @@ import capnp
 
 capnp.remove_import_hook()
 
+# Schemas point into their parser's memory and do not keep it.
+_parsers = []
+
 
 @functools.cache
 def folder():
@@ -25,6 +28,7 @@ def load(*paths):
     Raises capnp.KjException for a file that is no schema.
     """
     parser = capnp.SchemaParser()
+    _parsers.append(parser)
     return [parser.load(str(path), imports=[str(folder().parent)]) for path in paths]
 
 
