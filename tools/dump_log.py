@@ -4,7 +4,8 @@
 import re
 import struct
 
-_LINE = re.compile(r"(|.*\s)([<>])(\w*)(\+?) ([0-9a-f]{16,})\s*", re.I)
+_LINE = re.compile(r"(.*?)([<>])(\w*)(\+?) ([0-9a-f]{16,})\s*", re.I)
+_LIKE_ONE = re.compile(r"([<>])(\w*)\+? [0-9a-f]{16}", re.I)
 _SEGMENTS = 512
 
 
@@ -52,7 +53,11 @@ class Log:
         """A list of what a line completes: Frame, Damage, or the line itself if it is no dump's."""
         found = _LINE.fullmatch(text)
         if not found:
-            return [text]
+            found = _LIKE_ONE.search(text)
+            if not found:
+                return [text]
+            where = Frame(text[: found.start()], found[2], found[1], b"")
+            return [Damage(where, "a line of the dump with something behind it")]
         start, direction, name, more, digits = found.groups()
         key = name, direction
         data = bytes.fromhex(digits[: len(digits) & ~1])

@@ -5,6 +5,7 @@ import functools
 import pathlib
 
 import capnp
+from micropython import LIB
 
 capnp.remove_import_hook()
 
@@ -23,13 +24,14 @@ def folder():
 
 
 def load(*paths):
-    """pycapnp's modules of schema files; imports that start with a slash are found there, too.
+    """pycapnp's modules of schema files, which must be free of errors: pycapnp ends the process at one.
 
-    Raises capnp.KjException for a file that is no schema.
+    Imports that start with a slash are found there and in the library.
     """
     parser = capnp.SchemaParser()
     _parsers.append(parser)
-    return [parser.load(str(path), imports=[str(folder().parent)]) for path in paths]
+    folders = [str(folder().parent), str(LIB)]
+    return [parser.load(str(path), imports=folders) for path in paths]
 
 
 @functools.cache

@@ -110,6 +110,8 @@ def _shown(value, kind, type):
     if kind == "data":
         more = f"... {len(value)} bytes in all" * (len(value) > _MOST)
         return f'0x"{value[:_MOST].hex()}{more}"'
+    if kind == "enum":
+        return enum_text(value)
     if kind == "bool":
         return str(value).lower()
     return "void" if kind == "void" else str(value)
@@ -121,6 +123,14 @@ def which_of(reader):
         return reader.which()
     except capnp.KjException:
         return UNKNOWN
+
+
+def enum_text(value):
+    """An enum's value by its name, or by its number if the schema does not know it."""
+    try:
+        return str(value)
+    except RuntimeError:
+        return str(value.raw)
 
 
 def reason_of(error):

@@ -16,10 +16,13 @@ import sys
 
 import capnp
 import capnp.lib.capnp as _classes
+from capnpc_micropython.nodes import SchemaError
+from capnpc_micropython.parse import parse
 from dump_log import Damage, Frame, Log
 from rpc_schema import folder, load, rpc
 from struct_text import (
     UNKNOWN,
+    enum_text,
     interfaces,
     name_of,
     pointer_field,
@@ -69,6 +72,8 @@ class Decoder:
         kind = which_of(message)
         if kind == UNKNOWN:
             return "message of an unknown kind"
+        if kind.startswith("obsolete"):
+            return kind  # and an AnyPointer
         body = getattr(message, kind)
         make = getattr(self, f"_{kind}", None)
         text = make(frame, body) if make else f" {_squeezed(body)}"
@@ -77,6 +82,8 @@ class Decoder:
     # A function for each kind: what follows its name.
 
     def _unimplemented(self, frame, message):
+        if not message._has(which_of(message)):
+            return ": an empty message"  # which would be an unimplemented one, and so on for ever
         back = {"<": ">", ">": "<"}[frame.direction]  # it is one that the other side has sent
         return f": {self._message(Frame('', frame.name, back, b''), message)}"
 
@@ -236,7 +243,7 @@ def _secret(pointer):
 
 
 def _exception(body):
-    text = f"{body.type}: {json.dumps(body.reason, ensure_ascii=False)}"
+    text = f"{enum_text(body.type)}: {json.dumps(body.reason, ensure_ascii=False)}"
     return text + f" with a trace of {len(body.trace)} characters" * bool(body.trace)
 
 
@@ -282,10 +289,11 @@ def main():
     parser.add_argument("--others", action="store_true", help="print the log's other lines, too")
     arguments = parser.parse_args()
     try:
-        known = interfaces(load(folder() / "persistent.capnp", *arguments.schema))
-    except (capnp.KjException, OSError) as error:
-        print(f"wiredump.py: {reason_of(error)}", file=sys.stderr)
+        parse(arguments.schema, [])  # tells what is wrong with a schema, which pycapnp does not
+    except SchemaError as error:
+        print(error, file=sys.stderr)
         return 2
+    known = interfaces(load(folder() / "persistent.capnp", *arguments.schema))
     decoder = Decoder(known)
     log = Log()
     sys.stdin.reconfigure(errors="replace")

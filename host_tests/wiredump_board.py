@@ -2,7 +2,7 @@
 """A conversation between two connections in memory, of which one end prints its dump; on either
 interpreter.
 
-    wiredump_talk.py NAME
+    wiredump_board.py NAME
 """
 
 import sys
