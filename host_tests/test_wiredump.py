@@ -109,9 +109,9 @@ def test_a_conversation(talk):
 def test_without_a_schema(talk):
     lines = decoded(talk)
     assert len(lines) == len(decoded(talk, "--schema", SCHEMA))
-    call = rf"> kitchen call \d+ on .*: interface 0x{THING:016x} method 0 \(1 word\)"
+    call = rf"> kitchen call \d+ on .*: interface 0x{THING:016x} method 0 \(a struct\)"
     assert any(re.fullmatch(call, line) for line in lines)
-    assert any(re.match(r"< kitchen return \d+: \(1 word\)", line) for line in lines)
+    assert any(re.match(r"< kitchen return \d+: \(a struct\)", line) for line in lines)
 
 
 def test_whole_messages(talk):

@@ -218,7 +218,7 @@ def _method(interface, ordinal):
 
 
 def _content(payload, type):
-    """What a Payload holds: as text if its type is known, else how much it is."""
+    """What a Payload holds: as text if its type is known, else of what kind it is."""
     if type is not None:
         try:
             return text_of(payload.content.as_struct(type))
@@ -226,12 +226,13 @@ def _content(payload, type):
             return f"(damaged: {reason_of(error)})"
     if not payload._has("content"):
         return "(nothing)"
-    any_struct = rpc().Release.schema
     try:
-        words = payload.content.as_struct(any_struct).total_size.word_count
-        return f"({words} words)" if words != 1 else "(1 word)"
-    except capnp.KjException:
-        return "(a capability or a list)"
+        payload.content.as_struct(rpc().Release.schema)  # any struct
+    except capnp.KjException as error:
+        if "Schema mismatch" in str(error):
+            return "(a capability or a list)"
+        return f"(damaged: {reason_of(error)})"
+    return "(a struct)"
 
 
 def _secret(pointer):
