@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """tools/wiredump.py: readable messages from the dump of a conversation, of every kind of message."""
 
+import asyncio
 import io
+import os
 import pathlib
 import random
 import re
@@ -11,9 +13,11 @@ from unittest import mock
 
 import micropython
 import pytest
+from ports import free_port
 from rpc_schema import rpc
 from schemakit import SCHEMAS
 
+import capnrpc_micro
 from capnrpc_micro import dump
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -547,3 +551,69 @@ def _exception_call(body, reason):
     body.methodId = 6
     method = interop().Thing.schema.methods["fail"]
     body.init("params").init("content").as_struct(method.param_type).reason = reason
+
+
+# The page.
+
+
+@pytest.mark.parametrize(
+    "interpreter", [[sys.executable], micropython.command()], ids=["CPython", "MicroPython"]
+)
+def test_the_program_of_the_page(tmp_path, interpreter):
+    """docs/diagnosis.md prints what its program and the tool print."""
+    page = (HERE.parent / "docs" / "diagnosis.md").read_text()
+    schema, program = (
+        re.search(rf"```{language}\n(.*?)```", page, re.S)[1] for language in ("capnp", "python")
+    )
+    (tmp_path / "counter.capnp").write_text(schema)
+    (tmp_path / "program.py").write_text(program.replace("7000", str(free_port())))
+    subprocess.run(
+        [sys.executable, "-m", "capnpc_micropython", "counter.capnp"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(TOOL.parent)},
+        check=True,
+    )
+    path = str(HERE.parent / "lib")
+    log = subprocess.run(
+        [*interpreter, "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path, "MICROPYPATH": ".frozen:" + path},
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    expected = page.split("makes of them\n\n```\n")[1].split("```")[0]
+    lines = decoded(log, "--others", "--schema", tmp_path / "counter.capnp")
+    assert "\n".join(lines) + "\n" == expected
+
+
+def test_connections_of_a_server_are_numbered(generated):
+    """serve() gives each a number; connect() gives none."""
+    module = generated("interop")
+
+    class Thing(module.Thing.Server):
+        def echo(self, x):
+            return x
+
+    told = []
+
+    def lines(which):
+        def dump_for(number):
+            return lambda direction, view: told.append((which, number, direction, bytes(view)))
+
+        return dump_for
+
+    async def main():
+        port = free_port()
+        server = await capnrpc_micro.serve(Thing(), "127.0.0.1", port, dump=lines("server"))
+        for _ in range(2):
+            peer = await capnrpc_micro.connect("127.0.0.1", port, dump=lines("client"))
+            assert (await peer.bootstrap(module.Thing).echo(5)).y == 5
+            await peer.close()
+        await server.close()
+
+    asyncio.run(main())
+    assert {found[:2] for found in told} == {("server", "0"), ("server", "1"), ("client", "")}
+    began = [data for which, _, direction, data in told if which == "client" and direction == 1]
+    for number in ("0", "1"):
+        heard = [data for which, n, direction, data in told if (n, direction) == (number, 0)]
+        assert heard[0] == began[0][: len(heard[0])]

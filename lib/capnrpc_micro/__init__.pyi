@@ -69,6 +69,7 @@ async def connect(
     main: Server | Client | None = None,
     limits: Limits | None = None,
     tails: bool = False,
+    dump: Callable[[str], Callable[[int, memoryview], None]] | None = None,
 ) -> _Peer: ...
 async def serve(
     main: Server | Client,
@@ -76,6 +77,7 @@ async def serve(
     port: int = 7000,
     limits: Limits | None = None,
     tails: bool = False,
+    dump: Callable[[str], Callable[[int, memoryview], None]] | None = None,
 ) -> _Serving: ...
 async def wait_for(call: Awaitable[_T], seconds: float) -> _T: ...
 def release(thing: Client | StructReader | CallPromise[Any]) -> None: ...

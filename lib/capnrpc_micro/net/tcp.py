@@ -42,13 +42,12 @@ class Server:
     refused   how many were turned away: `limits.connections` were open, or there was no memory
     """
 
-    def __init__(self, restore, limits, tails):
-        self._tails = tails
+    def __init__(self, links):
         self.links = []
         self.refused = 0
         self._leaving = 0  # of those refused, how many are still being told
-        self._restore = restore
-        self._limits = limits
+        self._accepted = 0
+        self._new = links
         self._listener = None
 
     async def start(self, host, port):
@@ -56,14 +55,16 @@ class Server:
         self._listener = await pump.start_server(self._accept, host, port, 5)
 
     def _accept(self, stream):
-        limit = self._limits.connections
+        limits = self._new.limits
+        limit = limits.connections
         if len(self.links) >= limit:
             why = "too many connections: the limit is %d" % limit
         else:
             try:
-                link = _link(stream, self._restore, self._limits, self.links.remove, self._tails)
-                link.conn.first_ms = self._limits.first_ms
+                link = self._new.link(stream, self.links.remove, str(self._accepted))
+                link.conn.first_ms = limits.first_ms
                 self.links.append(link)
+                self._accepted += 1
                 return
             except MemoryError:
                 why = "no memory for another connection"
@@ -94,22 +95,34 @@ class Server:
         await self._listener.wait_closed()
 
 
-def _link(stream, restore, limits, on_closed, tails):
-    conn = Connection(HOST, limits, restore)
-    conn.tails = tails
-    clock = None
+class Links:
+    """How connections are made: what serve() and connect() were told."""
 
-    def closed(link):
-        if clock is not None:
-            HOST.cancel(clock)
-        on_closed(link)
+    def __init__(self, main, limits, tails, dump):
+        self.limits = limits or default_limits()
+        self._restore = only(main)
+        self._tails = tails
+        self._dump = dump
 
-    link = pump.run_link(conn, stream, closed)
-    clock = HOST.start(tell_time(conn))
-    return link
+    def link(self, stream, on_closed, name):
+        """A Link, with a connection of this name on a new stream; on_closed(link) is called in the end."""
+        conn = Connection(HOST, self.limits, self._restore)
+        conn.tails = self._tails
+        if self._dump is not None:
+            conn.dump = self._dump(name)
+        clock = None
+
+        def closed(link):
+            if clock is not None:
+                HOST.cancel(clock)
+            on_closed(link)
+
+        link = pump.run_link(conn, stream, closed)
+        clock = HOST.start(tell_time(conn))
+        return link
 
 
-async def serve(main, host="0.0.0.0", port=7000, limits=None, tails=False):
+async def serve(main, host="0.0.0.0", port=7000, limits=None, tails=False, dump=None):
     """Serves the object `main` (a Server object or a Client) to everybody who connects over TCP.
 
     Returns a Server; its close() ends it. Raises OSError when it cannot listen, TypeError when
@@ -118,9 +131,11 @@ async def serve(main, host="0.0.0.0", port=7000, limits=None, tails=False):
     tails   whether all peers are known to understand tail calls (Go's do not): a call that comes
             from a peer and goes back to it is then answered without its results coming here. A
             peer that sends one is known to understand them, too
+    dump    dump.to_console, to print what goes over the wire, or any fn(number of the connection, str)
+            that gives a function for Connection.dump
     """
     hook_of(main, HOST)
-    server = Server(only(main), limits or default_limits(), tails)
+    server = Server(Links(main, limits, tails, dump))
     await server.start(host, port)
     return server
 
@@ -154,14 +169,15 @@ class Peer:
         await self._link.closed.wait()
 
 
-async def connect(host, port=7000, main=None, limits=None, tails=False):
+async def connect(host, port=7000, main=None, limits=None, tails=False, dump=None):
     """Connects over TCP. Returns a Peer. Raises OSError.
 
     main    the object that the peer gets when it asks for ours
     tails   whether the peer is known to understand tail calls, see serve()
+    dump    as for serve(); the number is ""
     """
     stream = await pump.connect(host, port)
-    return Peer(_link(stream, only(main), limits or default_limits(), _nothing, tails))
+    return Peer(Links(main, limits, tails, dump).link(stream, _nothing, ""))
 
 
 def _nothing(link):

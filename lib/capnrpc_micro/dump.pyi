@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+from collections.abc import Callable
+from typing import TextIO
+
+def to_console(name: str = "") -> Callable[[int, memoryview], None]: ...
+def to_file(file: TextIO, name: str = "") -> Callable[[int, memoryview], None]: ...
