@@ -10,22 +10,25 @@ from capnrpc_micro import dump
 
 
 class Lines:
-    """A text file; `flushed` is what would be left of it after a crash."""
+    """A text file; the first `flushed` of its lines would be left of it after a crash."""
 
     def __init__(self):
-        self.text = self.flushed = ""
+        self.lines = []
+        self.flushed = 0
 
     def write(self, text):
-        self.text += text
+        self.lines.append(text)
 
     def flush(self):
-        self.flushed = self.text
+        self.flushed = len(self.lines)
 
     def parts(self):
         """(mark, bytes) of each line, continued lines joined."""
         found = []
-        for line in self.flushed.split("\n")[:-1]:
-            mark, text = line.split(" ")
+        assert self.flushed == len(self.lines)
+        for line in self.lines:
+            assert line[-1] == "\n" and line.count("\n") == 1
+            mark, text = line[:-1].split(" ")
             data = unhexlify(text)
             assert 0 < len(data) <= 64
             if mark[-1] == "+":
@@ -51,7 +54,7 @@ def test_one_message():
 
 
 def test_long_messages_are_split():
-    for words in (6, 7, 8, 14, 15, 16, 64, 200):
+    for words in (6, 7, 8, 14, 15, 16, 64):
         data = frame(words)
         assert dumped(1, data) == [(">", data)], words
 
@@ -62,7 +65,7 @@ def test_several_messages_begin_lines_of_their_own():
 
 
 def test_segments():
-    for sizes in ((1, 1), (2, 0, 3), (1, 2, 3, 4), tuple(range(1, 30))):
+    for sizes in ((1, 1), (2, 0, 3), (1, 2, 3, 4), (1,) * 29):
         data = frame(*sizes)
         assert dumped(0, data + frame(1)) == [("<", data), ("<", frame(1))], sizes
 
@@ -88,9 +91,9 @@ def test_a_conversation():
         kinds = (a if mark == ">" else b).sent
         assert len(sent) == len(kinds) >= 6
     a.conn.dump = b.conn.dump = None
-    before = files[0].text
+    before = len(files[0].lines)
     bed.get(client.echo(6))
-    assert files[0].text == before
+    assert len(files[0].lines) == before
     bed.cut()
 
 
