@@ -8,15 +8,18 @@ import os
 import pathlib
 import socket
 import sys
+import tempfile
 import time
 from unittest import mock
 
 import capnp
 from board import Board
+from interop_address import split
 from ports import free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
 INTERPRETERS = ("micropython", "cpython")
+TRANSPORTS = ("tcp", "unix")
 EMPTY = "questions 0 answers 0 exports 0 imports 0 embargoes 0 bytes 0"
 PATIENCE = 60  # seconds after which something counts as stuck; nothing waits for that to pass
 
@@ -36,21 +39,52 @@ def start(interpreter, script, *options, ready="ready"):
         return Board(HERE / script, *options, env=env, ready=ready)
 
 
+@contextlib.contextmanager
+def new_address(transport):
+    """An address to serve at over one of TRANSPORTS: "127.0.0.1:7000" or "unix:/a/path"."""
+    if transport == "tcp":
+        yield f"127.0.0.1:{free_port()}"
+    else:
+        with tempfile.TemporaryDirectory(prefix="capnrpc_micro_", dir="/tmp") as folder:
+            yield f"unix:{folder}/socket"
+
+
+def raw(address):
+    """A plain connection to an address."""
+    host, port = split(address)
+    if port is not None:
+        return socket.create_connection((host, port), PATIENCE)
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(PATIENCE)
+    # asyncio takes a server that lets nobody else wait for one that is there.
+    s.connect(host.removeprefix("unix:"))
+    return s
+
+
+async def connect(address):
+    """pycapnp's client of who serves at an address."""
+    s = raw(address)
+    s.setblocking(False)
+    create = capnp.AsyncIoStream.create_connection
+    if s.family == socket.AF_UNIX:
+        create = capnp.AsyncIoStream.create_unix_connection
+    return Client(await create(sock=s))
+
+
 class Bench:
     """A process of interop_board.py, and what connects to it."""
 
-    def __init__(self, board, port):
+    def __init__(self, board, address):
         self.board = board
-        self.port = port
+        self.address = address
 
     def raw(self):
         """A plain connection to the board."""
-        return socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+        return raw(self.address)
 
     async def connect(self):
         """pycapnp's client of the board."""
-        stream = await capnp.AsyncIoStream.create_connection("127.0.0.1", self.port)
-        return Client(stream)
+        return await connect(self.address)
 
     def run(self, scenario):
         """Runs scenario(client) with a new client; nothing may be left on the board after it."""
@@ -81,19 +115,19 @@ class Bench:
         assert "Traceback (most recent call last):" not in self.board.printed, self.board.printed
 
 
-def start_board(interpreter, limits=""):
-    """A process of interop_board.py, and its port."""
-    port = free_port()
-    options = [f"listen=127.0.0.1:{port}"] + ([f"limits={limits}"] if limits else [])
-    return start(interpreter, "interop_board.py", *options), port
+def start_board(interpreter, limits="", address=None):
+    """A process of interop_board.py, and its address."""
+    address = address or f"127.0.0.1:{free_port()}"
+    options = [f"listen={address}"] + ([f"limits={limits}"] if limits else [])
+    return start(interpreter, "interop_board.py", *options), address
 
 
 @contextlib.contextmanager
-def bench(interpreter, limits=""):
+def bench(interpreter, limits="", address=None):
     """A Bench. Its board ends with the block."""
-    board, port = start_board(interpreter, limits)
+    board, address = start_board(interpreter, limits, address)
     with board:
-        yield Bench(board, port)
+        yield Bench(board, address)
 
 
 class Client:

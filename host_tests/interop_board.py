@@ -14,6 +14,7 @@ _FOLDER = __file__.rpartition("/")[0] or "."
 sys.path[:0] = [_FOLDER + "/../lib", _FOLDER + "/schemas"]
 
 import interop_capnp
+from interop_address import split
 
 import capnrpc_micro as capnp
 from capnrpc_micro.words import MICROPYTHON
@@ -107,8 +108,7 @@ async def main(listen, limits=""):
     for pair in limits.split(",") if limits else ():
         name, number = pair.split(":")
         changed[name] = int(number)
-    host, port = listen.split(":")
-    server = await capnp.serve(Thing(), host, int(port), capnp.Limits(**changed))
+    server = await capnp.serve(Thing(), *split(listen), capnp.Limits(**changed))
     print("ready: serving on", listen)
     stdin = await standard_input()
     while await stdin.readline():

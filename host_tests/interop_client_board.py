@@ -14,6 +14,7 @@ _FOLDER = __file__.rpartition("/")[0] or "."
 sys.path[:0] = [_FOLDER + "/../lib", _FOLDER + "/schemas"]
 
 import interop_capnp
+from interop_address import split
 
 import capnrpc_micro as capnp
 from capnrpc_micro.words import MICROPYTHON
@@ -263,8 +264,7 @@ def empty(conn):
 
 
 async def main(connect):
-    host, port = connect.split(":")
-    address = host, int(port)
+    address = split(connect)
     # A host's limits would hide what a board's do.
     limits = capnp.Limits()
     for scenario in SCENARIOS:

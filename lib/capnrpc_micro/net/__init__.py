@@ -2,7 +2,8 @@
 """Layer `net`: connections over asyncio streams.
 
 host      what the rpc layer needs of asyncio
-tcp       serving and connecting over TCP
+tcp       serving and connecting, over TCP or Unix sockets
+unix      Unix sockets, loaded when they are used
 streams   the pump between a connection and a socket on MicroPython
 protocol  the same on CPython
 """

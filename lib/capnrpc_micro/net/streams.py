@@ -164,7 +164,7 @@ class Link:
         self._room.set()
 
 
-def _tidy_heap():
+def tidy_heap():
     """Has garbage collected before the heap is full.
 
     Else it is filled to its end each time, and what stays lies scattered all over it, until there is
@@ -180,7 +180,7 @@ async def start_server(accept, host, port, backlog):
     async def accepted(stream, _):
         accept(stream)
 
-    _tidy_heap()
+    tidy_heap()
     return await asyncio.start_server(accepted, host, port, backlog)
 
 

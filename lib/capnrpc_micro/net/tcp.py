@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Layer `net`: serving and connecting over TCP."""
+"""Layer `net`: serving and connecting, over TCP or Unix sockets."""
 
 from ..limits import Limits
 from ..objects.capability import hook_of
@@ -14,6 +14,7 @@ else:
     from . import protocol as pump
 
 
+_UNIX = "unix:"  # what addresses of Unix sockets begin with
 _LEAVING = 4  # peers that are told at the same time that they are not admitted; others are not
 
 
@@ -52,7 +53,15 @@ class Server:
 
     async def start(self, host, port):
         """Begins to listen. Raises OSError."""
-        self._listener = await pump.start_server(self._accept, host, port, 5)
+        # As many may knock as may be inside, and one to be told that they are too many.
+        backlog = self._new.limits.connections + 1
+        if host.startswith(_UNIX):
+            from . import unix
+
+            path = host[len(_UNIX) :]
+            self._listener = await unix.start_server(self._accept, path, backlog)
+        else:
+            self._listener = await pump.start_server(self._accept, host, port, backlog)
 
     def _accept(self, stream):
         limits = self._new.limits
@@ -123,11 +132,12 @@ class Links:
 
 
 async def serve(main, host="0.0.0.0", port=7000, limits=None, tails=False, dump=None):
-    """Serves the object `main` (a Server object or a Client) to everybody who connects over TCP.
+    """Serves the object `main` (a Server object or a Client) to everybody who connects.
 
     Returns a Server; its close() ends it. Raises OSError when it cannot listen, TypeError when
     `main` is none of these.
 
+    host    an address or name for TCP, or "unix:" and a path, whose file is removed by close()
     tails   whether all peers are known to understand tail calls (Go's do not): a call that comes
             from a peer and goes back to it is then answered without its results coming here. A
             peer that sends one is known to understand them, too
@@ -170,13 +180,18 @@ class Peer:
 
 
 async def connect(host, port=7000, main=None, limits=None, tails=False, dump=None):
-    """Connects over TCP. Returns a Peer. Raises OSError.
+    """Connects over TCP, or to "unix:" and a path. Returns a Peer. Raises OSError.
 
     main    the object that the peer gets when it asks for ours
     tails   whether the peer is known to understand tail calls, see serve()
     dump    as for serve(); the number is ""
     """
-    stream = await pump.connect(host, port)
+    if host.startswith(_UNIX):
+        from . import unix
+
+        stream = await unix.connect(host[len(_UNIX) :])
+    else:
+        stream = await pump.connect(host, port)
     return Peer(Links(main, limits, tails, dump).link(stream, _nothing, ""))
 
 
