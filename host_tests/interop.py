@@ -13,22 +13,22 @@ import time
 from unittest import mock
 
 import capnp
+import pytest
 from board import Board
 from interop_address import split
+from interop_pycapnp import schema
 from ports import free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
 INTERPRETERS = ("micropython", "cpython")
 TRANSPORTS = ("tcp", "unix")
+EVERYWHERE = [(interpreter, transport) for interpreter in INTERPRETERS for transport in TRANSPORTS]
 EMPTY = "questions 0 answers 0 exports 0 imports 0 embargoes 0 bytes 0"
 PATIENCE = 60  # seconds after which something counts as stuck; nothing waits for that to pass
 
 sys.path[:0] = [str(HERE / "schemas"), str(HERE.parent / "lib" / "tests")]
 interop_capnp = importlib.import_module("interop_capnp")
 byhand = importlib.import_module("byhand")  # messages, as the library's own tests make them
-
-capnp.remove_import_hook()
-schema = capnp.SchemaParser().load(os.fspath(HERE / "schemas" / "interop.capnp"))
 
 
 def start(interpreter, script, *options, ready="ready"):
@@ -128,6 +128,18 @@ def bench(interpreter, limits="", address=None):
     board, address = start_board(interpreter, limits, address)
     with board:
         yield Bench(board, address)
+
+
+def shared_board(params=EVERYWHERE, limits=""):
+    """A fixture: a Bench that the tests of a module share, for each (interpreter, transport)."""
+
+    @pytest.fixture(scope="module", params=params, ids="-".join)
+    def board(request):
+        interpreter, transport = request.param
+        with new_address(transport) as address, bench(interpreter, limits, address) as found:
+            yield found
+
+    return board
 
 
 class Client:

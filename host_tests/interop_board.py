@@ -13,76 +13,11 @@ import sys
 _FOLDER = __file__.rpartition("/")[0] or "."
 sys.path[:0] = [_FOLDER + "/../lib", _FOLDER + "/schemas"]
 
-import interop_capnp
 from interop_address import split
+from interop_thing import Thing
 
 import capnrpc_micro as capnp
 from capnrpc_micro.words import MICROPYTHON
-
-
-class Thing(interop_capnp.Thing.Server):
-    def __init__(self):
-        self._seen = []
-        self._kept = None
-        self._cancelled = 0
-
-    def echo(self, x):
-        self._seen.append(x)
-        return x
-
-    async def later(self, x):
-        self._seen.append(x)
-        await asyncio.sleep(0)
-        return x
-
-    def getSelf(self):
-        return self
-
-    def same(self, thing):
-        return thing
-
-    async def sameLater(self, thing):
-        await asyncio.sleep(0.03)
-        return thing
-
-    async def callMe(self, thing, times):
-        total = 0
-        for k in range(times):
-            total += (await thing.echo(k)).y
-        return total
-
-    def fail(self, kind, reason):
-        raise capnp.Error(reason, kind)
-
-    async def wait(self):
-        try:
-            while True:
-                await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            self._cancelled += 1
-            raise
-
-    def cancelled(self):
-        return self._cancelled
-
-    def blob(self, data):
-        return data
-
-    def keep(self, thing):
-        if self._kept is not None:
-            capnp.release(self._kept)
-        self._kept = thing and capnp.retain(thing)
-
-    async def callKept(self, x):
-        return (await self._kept.echo(x)).y
-
-    def many(self, count):
-        return [Thing() for _ in range(count)]
-
-    def seen(self):
-        seen = self._seen
-        self._seen = []
-        return seen
 
 
 def status(server):

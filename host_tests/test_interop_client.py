@@ -1,38 +1,39 @@
 # SPDX-License-Identifier: MIT
-"""Our client of a pycapnp server, over TCP, on MicroPython and CPython."""
+"""Our client of a pycapnp server, over TCP and Unix sockets, on MicroPython and CPython."""
 
-import re
+import importlib
 
 import pytest
-from interop import HERE, INTERPRETERS, start
-from ports import free_port
+from interop import INTERPRETERS, TRANSPORTS, new_address, start
 
-SCENARIOS = re.findall(
-    r"^    (\w+),$",
-    (HERE / "interop_client_board.py")
-    .read_text()
-    .partition("SCENARIOS = (")[2]
-    .partition("\n)")[0],
-    re.M,
-)
+MODULES = ("interop_scenarios", "interop_scenarios_promises")
+SCENARIOS = [
+    (name, scenario.__name__)
+    for name in MODULES
+    for scenario in importlib.import_module(name).SCENARIOS
+]
+
+
+@pytest.fixture(scope="module", params=TRANSPORTS)
+def address(request):
+    """Where pycapnp serves."""
+    with new_address(request.param) as found:
+        with start("cpython", "interop_pycapnp.py", f"listen={found}"):
+            yield found
 
 
 @pytest.fixture(scope="module", params=INTERPRETERS)
-def output(request):
-    """What interop_client_board.py prints."""
-    port = free_port()
-    with start("cpython", "interop_pycapnp.py", f"listen=127.0.0.1:{port}"):
-        client = start(
-            request.param, "interop_client_board.py", f"connect=127.0.0.1:{port}", ready="done"
-        )
+def printed(request, address):
+    """What interop_client_board.py prints, by module of scenarios."""
+    lines = {}
+    for name in MODULES:
+        options = f"connect={address}", f"scenarios={name}"
+        client = start(request.param, "interop_client_board.py", *options, ready="done")
         client.stop()
-        return client.printed
+        lines[name] = client.printed
+    return lines
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_client(output, scenario):
-    assert "ok " + scenario in output, "\n".join(output)
-
-
-def test_there_are_scenarios():
-    assert len(SCENARIOS) > 10
+@pytest.mark.parametrize("module, scenario", SCENARIOS)
+def test_client(printed, module, scenario):
+    assert "ok " + scenario in printed[module], "\n".join(printed[module])

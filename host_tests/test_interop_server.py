@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""pycapnp as the client of our server, over TCP, on MicroPython and CPython.
+"""pycapnp as the client of our server, over TCP and Unix sockets, on MicroPython and CPython.
 
 After each scenario nothing may be left in the board's tables.
 """
@@ -8,25 +8,11 @@ import asyncio
 
 import capnp
 import pytest
-from interop import INTERPRETERS, Bench, bench, fails, schema, start_board
+from interop import INTERPRETERS, Bench, fails, schema, shared_board, start_board
+from interop_pycapnp import Thing
 
 
-@pytest.fixture(scope="module", params=INTERPRETERS)
-def board(request):
-    """A board, shared by the scenarios."""
-    with bench(request.param) as found:
-        yield found
-
-
-class Thing(schema.Thing.Server):
-    """A callback."""
-
-    def __init__(self):
-        self.seen = []
-
-    async def echo(self, x, _context, **kwargs):
-        self.seen.append(x)
-        return x
+board = shared_board()
 
 
 def test_calls(board):
@@ -65,11 +51,11 @@ def test_callbacks(board):
     async def scenario(client):
         mine = Thing()
         assert (await client.thing.callMe(mine, 10)).sum == 45
-        assert mine.seen == list(range(10))
+        assert mine.heard == list(range(10))
         # A promise as the callback.
         assert (await client.thing.callMe(client.thing.sameLater(mine).thing, 3)).sum == 3
         await client.thing.keep(mine)
-        assert (await client.thing.callKept(77)).y == 77 and mine.seen[-1] == 77
+        assert (await client.thing.callKept(77)).y == 77 and mine.heard[-1] == 77
         await client.thing.keep(client.thing)
         assert (await client.thing.callKept(78)).y == 78
         await client.thing.keep()
@@ -182,7 +168,7 @@ def test_embargo_order(board):
         await promise
         late = [thing.echo(x) for x in range(20, 30)]
         assert [(await call).y for call in early + late] == list(range(30))
-        assert mine.seen == list(range(30))
+        assert mine.heard == list(range(30))
 
     board.run(scenario)
 

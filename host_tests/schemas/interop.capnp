@@ -43,6 +43,40 @@ interface Thing {
 
   bare @14 () -> ();
   # Not implemented.
+
+  pump @15 (thing :Thing, first :Int32, count :Int32, window :Int32) -> (wrong :Int32);
+  # Calls thing.echo(x) for `count` numbers x from `first`, with up to `window` calls under way, and
+  # tells how many of them returned something else.
+
+  hold @16 (thing :Thing) -> ();
+  # Like wait(), and has a capability meanwhile.
+
+  defer @17 () -> (thing :Thing);
+  # Returns when settle() is called: what that is given.
+
+  promise @18 (thing :Thing) -> (thing :Thing);
+  # Returns at once the promise of what thing.defer() will return.
+
+  settle @19 (thing :Thing) -> (waiting :Bool);
+  # Lets the oldest call of defer() return; with null it fails. Tells whether there was one.
+
+  sink @20 (kind :Int32) -> (sink :Sink);
+  # A new one: 0 takes what is written at once, 1 after some turns of the event loop, 2 like 1, but
+  # fails at what has no bytes.
+
+  memory @21 () -> (used :Int32, descriptors :Int32);
+  # Memory in use after a collection of garbage, in bytes or blocks, and how many files are open.
+
+  released @22 () -> (count :Int32);
+  # How many objects of the vat nobody refers to any more.
+}
+
+interface Sink {
+  write @0 (data :Data) -> stream;
+
+  done @1 () -> (bytes :Int32, sum :Int32, together :Int32);
+  # How many bytes were written, a sum that depends on their order, and how many calls of write() were
+  # under way at the same time.
 }
 
 interface Other {
