@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import os
 import pathlib
@@ -16,7 +17,7 @@ import capnp
 import pytest
 from board import Board
 from interop_address import split
-from interop_pycapnp import schema
+from interop_pycapnp import Thing, schema
 from ports import free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -87,7 +88,9 @@ class Bench:
         return await connect(self.address)
 
     def run(self, scenario):
-        """Runs scenario(client) with a new client; nothing may be left on the board after it."""
+        """Runs scenario(client) with a new client; nothing may be left after it, neither on the board
+        nor of the things that it was given."""
+        things = Thing.alive
 
         async def session():
             client = await self.connect()
@@ -98,6 +101,8 @@ class Bench:
 
         asyncio.run(capnp.run(session()))
         self.is_empty()
+        gc.collect()
+        assert Thing.alive == things
 
     def until(self, status):
         """Waits until this stands in the board's line of status."""

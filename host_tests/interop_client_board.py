@@ -19,7 +19,6 @@ from interop_address import split
 import capnrpc_micro as capnp
 from capnrpc_micro.words import MICROPYTHON
 
-
 _PATIENCE_S = 60
 
 

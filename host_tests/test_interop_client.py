@@ -6,7 +6,7 @@ import importlib
 import pytest
 from interop import INTERPRETERS, TRANSPORTS, new_address, start
 
-MODULES = ("interop_scenarios", "interop_scenarios_promises")
+MODULES = ("interop_scenarios", "interop_scenarios_promises", "interop_scenarios_load")
 SCENARIOS = [
     (name, scenario.__name__)
     for name in MODULES

@@ -11,7 +11,6 @@ import pytest
 from interop import INTERPRETERS, Bench, fails, schema, shared_board, start_board
 from interop_pycapnp import Thing
 
-
 board = shared_board()
 
 
