@@ -3,8 +3,9 @@
 
     interop_client_board.py connect=127.0.0.1:7000 scenarios=interop_scenarios
 
-It runs that module's SCENARIOS one after another, each on a connection of its own, prints "ok" and the name of each that went well, and an
-exception's traceback for each that did not; at the end it prints "done".
+It runs that module's SCENARIOS one after another, each on a connection of its own, prints "ok" and the
+name of each that went well, "skipped", a name and why, and an exception's traceback for each that went
+wrong; at the end it prints "done".
 """
 
 import asyncio
@@ -48,7 +49,12 @@ async def run(scenario, address, limits):
 async def main(connect, scenarios):
     # A host's limits would hide what a board's do.
     limits = capnp.Limits()
-    for scenario in __import__(scenarios).SCENARIOS:
+    module = __import__(scenarios)
+    for scenario in module.SCENARIOS:
+        needs = getattr(module, "NEEDS", "connect")
+        if not hasattr(capnp, needs):
+            print("skipped", scenario.__name__, "there is no capnrpc_micro." + needs)
+            continue
         try:
             await asyncio.wait_for(run(scenario, split(connect), limits), _PATIENCE_S)
             print("ok", scenario.__name__)

@@ -123,6 +123,9 @@ class Thing(schema.Thing.Server):
         return True
 
     async def sink(self, kind, _context, **kwargs):
+        if kind == 3:
+            self._deferred.append(asyncio.get_running_loop().create_future())
+            return HeldSink(self._deferred[-1])
         return (Sink, SlowSink, FailingSink)[kind]()
 
     async def memory(self, _context, **kwargs):
@@ -168,6 +171,15 @@ class FailingSink(SlowSink):
         if not data:
             raise ValueError("nothing to write")
         await super().write(data)
+
+
+class HeldSink(Sink):
+    def __init__(self, opened):
+        super().__init__()
+        self._opened = opened
+
+    async def take(self):
+        await asyncio.shield(self._opened)
 
 
 def sum_after(before, data):

@@ -62,7 +62,7 @@ interface Thing {
 
   sink @20 (kind :Int32) -> (sink :Sink);
   # A new one: 0 takes what is written at once, 1 after some turns of the event loop, 2 like 1, but
-  # fails at what has no bytes.
+  # fails at what has no bytes. 3, which only pycapnp has, takes nothing before settle() is called.
 
   memory @21 () -> (used :Int32, descriptors :Int32);
   # Memory in use after a collection of garbage, in bytes or blocks, and how many files are open.
