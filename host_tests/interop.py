@@ -75,7 +75,8 @@ async def connect(address):
 class Bench:
     """A process of interop_board.py, and what connects to it."""
 
-    def __init__(self, board, address):
+    def __init__(self, interpreter, board, address):
+        self.interpreter = interpreter
         self.board = board
         self.address = address
 
@@ -132,7 +133,7 @@ def bench(interpreter, limits="", address=None):
     """A Bench. Its board ends with the block."""
     board, address = start_board(interpreter, limits, address)
     with board:
-        yield Bench(board, address)
+        yield Bench(interpreter, board, address)
 
 
 def shared_board(params=EVERYWHERE, limits=""):

@@ -11,6 +11,7 @@ MODULES = (
     "interop_scenarios_promises",
     "interop_scenarios_load",
     "interop_scenarios_streams",
+    "interop_scenarios_connections",
 )
 SCENARIOS = [
     (name, scenario.__name__)

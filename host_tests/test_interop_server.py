@@ -301,7 +301,7 @@ def test_the_board_shuts_down(interpreter):
         assert error.type == "DISCONNECTED" and "shut down" in error.description
         client.close()
 
-    board = Bench(*start_board(interpreter))
+    board = Bench(interpreter, *start_board(interpreter))
     try:
         asyncio.run(capnp.run(session(board)))
     finally:

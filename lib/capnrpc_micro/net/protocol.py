@@ -23,6 +23,7 @@ class Link(asyncio.BufferedProtocol):
         self._left = False  # messages wait until the output is below its mark
         self._flushing = False
         self._stall = None
+        self._linger = None
 
     def attach(self, conn, on_closed):
         """Sets the connection that is pumped."""
@@ -56,6 +57,8 @@ class Link(asyncio.BufferedProtocol):
             self.conn.lost("connection lost: %s" % error if error else "closed")
             self.conn.closed()
         self._unstall()
+        if self._linger is not None:
+            self._linger.cancel()  # else it would keep all this for its time
         self.closed.set()
         if self._on_closed is not None:
             self._on_closed(self)
@@ -130,7 +133,8 @@ class Link(asyncio.BufferedProtocol):
                 self.transport.abort()  # the peer is gone already
         else:
             self.transport.close()
-        asyncio.get_running_loop().call_later(_LINGER_S, self.transport.abort)
+        loop = asyncio.get_running_loop()
+        self._linger = loop.call_later(_LINGER_S, self.transport.abort)
 
 
 async def start_server(accept, host, port, backlog):
