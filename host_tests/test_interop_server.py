@@ -208,34 +208,6 @@ def test_messages_up_to_the_limit(board):
     board.run(scenario)
 
 
-def test_messages_above_the_limit(board):
-    """An Abort that says the limit; the board goes on serving others."""
-
-    async def scenario(client):
-        other = await board.connect()
-        assert (await other.thing.echo(1)).y == 1
-        error = await fails(client.thing.blob(bytes(17000)))
-        assert "more than 2048 words" in error.description
-        error = await fails(client.thing.echo(1))
-        assert "more than 2048 words" in error.description
-        assert (await other.thing.echo(2)).y == 2
-        other.close()
-
-    board.run(scenario)
-
-
-def test_many_short_connections(board):
-    async def session():
-        for x in range(40):
-            client = await board.connect()
-            assert (await client.thing.later(x)).y == x
-            client.close()
-            await asyncio.to_thread(board.until, "connections 0")
-
-    asyncio.run(capnp.run(session()))
-    board.is_empty()
-
-
 def test_connections_that_end_in_the_middle(board):
     """The client goes away while calls of both sides are under way."""
 
