@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """pycapnp's Thing of schemas/interop.capnp: a callback, or what a process of pycapnp's serves.
 
-    interop_pycapnp.py listen=127.0.0.1:7000
+    interop_pycapnp.py listen=127.0.0.1:7000 words=2000
 
-It prints "ready" when it serves, answers each line on its standard input, and ends when that ends.
+`words` is how long a message may be. It prints "ready" when it serves, answers each line on its standard input, and ends when that ends.
 """
 
 import asyncio
@@ -205,11 +205,11 @@ def memory():
     return sys.getallocatedblocks(), len(os.listdir("/proc/self/fd"))
 
 
-async def main(listen):
+async def main(listen, words="8388608"):
     thing = Thing()
 
     async def accept(stream):
-        await capnp.TwoPartyServer(stream, bootstrap=thing).on_disconnect()
+        await capnp.TwoPartyServer(stream, thing, int(words)).on_disconnect()
 
     host, port = split(listen)
     if port is None:

@@ -27,6 +27,12 @@ async def use(peer, x):
     assert mine.gone_
 
 
+async def call(peer, x):
+    other = await capnp.connect(*peer)
+    assert (await other.bootstrap(interop_capnp.Thing).later(x)).y == x
+    await other.close()
+
+
 async def leave(peer, x):
     """Goes away while calls of both sides are under way."""
     other = await capnp.connect(*peer)
@@ -49,7 +55,7 @@ async def keeps_nothing(thing, peer, session, times):
         for _ in range(times // ROUNDS):
             await session()
         for x in range(8):  # what is left of finished tasks hangs together until others come
-            await use(peer, x)
+            await call(peer, x)
         found.append(Thing().memory())
         await thing.seen()
         while (await thing.memory()).descriptors > files:
@@ -61,7 +67,7 @@ async def keeps_nothing(thing, peer, session, times):
 
 async def one_after_another(thing, peer):
     async def session():
-        await use(peer, 7)
+        await call(peer, 7)
 
     await keeps_nothing(thing, peer, session, 2000)
 

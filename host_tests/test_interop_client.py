@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: MIT
 """Our client of a pycapnp server, over TCP and Unix sockets, on MicroPython and CPython."""
 
+import functools
 import importlib
 
 import pytest
-from interop import INTERPRETERS, TRANSPORTS, new_address, start
+from interop import EVERYWHERE, new_address, start
 
-MODULES = (
-    "interop_scenarios",
-    "interop_scenarios_promises",
-    "interop_scenarios_load",
-    "interop_scenarios_streams",
-    "interop_scenarios_connections",
-)
+# Modules of scenarios, and options of the server for them.
+MODULES = {
+    "interop_scenarios": (),
+    "interop_scenarios_promises": (),
+    "interop_scenarios_load": (),
+    "interop_scenarios_streams": (),
+    "interop_scenarios_connections": (),
+    "interop_scenarios_limits": ("words=2000",),
+}
 SCENARIOS = [
     (name, scenario.__name__)
     for name in MODULES
@@ -20,29 +23,26 @@ SCENARIOS = [
 ]
 
 
-@pytest.fixture(scope="module", params=TRANSPORTS)
-def address(request):
-    """Where pycapnp serves."""
-    with new_address(request.param) as found:
-        with start("cpython", "interop_pycapnp.py", f"listen={found}"):
-            yield found
+@pytest.fixture(scope="module", params=EVERYWHERE, ids="-".join)
+def printed(request):
+    """A function of a module's name: what interop_client_board.py prints for its scenarios."""
+    interpreter, transport = request.param
 
+    @functools.cache
+    def run(name):
+        with new_address(transport) as address:
+            with start("cpython", "interop_pycapnp.py", f"listen={address}", *MODULES[name]):
+                options = f"connect={address}", f"scenarios={name}"
+                client = start(interpreter, "interop_client_board.py", *options, ready="done")
+                client.stop()
+                return client.printed
 
-@pytest.fixture(scope="module", params=INTERPRETERS)
-def printed(request, address):
-    """What interop_client_board.py prints, by module of scenarios."""
-    lines = {}
-    for name in MODULES:
-        options = f"connect={address}", f"scenarios={name}"
-        client = start(request.param, "interop_client_board.py", *options, ready="done")
-        client.stop()
-        lines[name] = client.printed
-    return lines
+    return run
 
 
 @pytest.mark.parametrize("module, scenario", SCENARIOS)
 def test_client(printed, module, scenario):
-    for line in printed[module]:
+    for line in printed(module):
         if line.startswith(f"skipped {scenario} "):
             pytest.skip(line)
-    assert "ok " + scenario in printed[module], "\n".join(printed[module])
+    assert "ok " + scenario in printed(module), "\n".join(printed(module))

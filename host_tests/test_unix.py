@@ -15,6 +15,7 @@ PROGRAM = """
 import asyncio, errno, os, socket, struct, sys
 sys.path[:0] = [{lib!r}, {echo!r}]
 import capnrpc_micro as capnp
+from capnrpc_micro.rpc.connection import abort_frame
 from echo_capnp import Echo
 
 PATH = {path!r}
@@ -173,6 +174,31 @@ CASES = {
     await asyncio.gather(*[use(x) for x in range(30)])
     assert not server.refused
     await server.close()
+""",
+    # Why the peer has closed is heard even by who is just writing to it.
+    "last_words": """
+    s, address = a_socket()
+    s.bind(address)
+    s.listen(1)
+    peer = await capnp.connect(ADDRESS)
+    echo = peer.bootstrap(Echo)
+    there = s.accept()[0]
+    there.setblocking(False)
+    heard = b""
+    while len(heard) < 48:  # of our Bootstrap: unread, it would make the system reset the connection
+        try:
+            heard += there.recv(4096)
+        except OSError:
+            await asyncio.sleep(0)
+    there.send(abort_frame(capnp.Error("because")))
+    there.close()
+    try:
+        await echo.echo(1)
+        raise SystemExit("it has returned")
+    except capnp.Error as error:
+        assert error.reason == "the peer aborted: because", error
+    await peer.wait_closed()
+    s.close()
 """,
     "too_many": """
     server = await capnp.serve(Service(), ADDRESS, limits=capnp.Limits(connections=1))

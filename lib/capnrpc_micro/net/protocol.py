@@ -5,6 +5,7 @@ An asyncio protocol that lets the transport read straight into the receive buffe
 """
 
 import asyncio
+import socket
 
 _LINGER_S = 1
 
@@ -53,6 +54,8 @@ class Link(asyncio.BufferedProtocol):
             self.conn.lost("connection closed by the peer")
 
     def connection_lost(self, error):
+        if error is not None and self._alive():
+            self._hear_the_rest()
         if self.conn is not None:
             self.conn.lost("connection lost: %s" % error if error else "closed")
             self.conn.closed()
@@ -62,6 +65,23 @@ class Link(asyncio.BufferedProtocol):
         self.closed.set()
         if self._on_closed is not None:
             self._on_closed(self)
+
+    def _hear_the_rest(self):
+        """Reads what had come before writing failed: the peer may have said why it closed."""
+        if self.transport.get_extra_info("sslcontext") is not None:
+            return
+        s = self.transport.get_extra_info("socket")
+        with socket.fromfd(s.fileno(), s.family, s.type) as s:
+            try:
+                while self._alive():
+                    n = s.recv_into(self.conn.receiver.space())
+                    if not n:
+                        return
+                    self.conn.received(n)
+                    if self.conn.process():
+                        return  # more output is due, and cannot go
+            except OSError:
+                pass  # there is no more
 
     def pause_writing(self):
         self._paused = True

@@ -50,6 +50,7 @@ class Link:
         self.closed = asyncio.Event()
         self._stream = stream
         self._rest = None  # of what is being written
+        self._mute = False  # the socket takes no more output
         self._wake = asyncio.Event()
         self._room = asyncio.Event()  # set when everything has been written
         self._reader = None
@@ -114,7 +115,10 @@ class Link:
             view = conn.output()
             if view is None:
                 return
-            n = s.write(view[:_PIECE]) or 0
+            try:
+                n = s.write(view[:_PIECE]) or 0
+            except OSError:
+                n = 0  # the writer meets it, too
             if n < len(view):
                 self._rest = view[n:]
                 self._wake.set()
@@ -139,6 +143,10 @@ class Link:
                         conn.output_sent()
                 self._write_some()
             except OSError as error:
+                # The peer may have said why before it closed: it is the reader who hears that.
+                self._mute = True
+                self._room.set()
+                await asyncio.sleep_ms(_LINGER_MS)
                 conn.lost("connection lost: %s" % error)
                 return
             if self._rest is None:
@@ -148,7 +156,7 @@ class Link:
         """Sends what is left, an Abort perhaps, and reads until the peer has closed: unread input
         would make the system reset the connection before the peer has read it."""
         self._write_some()
-        while self._rest is not None:
+        while self._rest is not None and not self._mute:
             self._room.clear()
             await self._room.wait()
         if self.conn.aborted:
