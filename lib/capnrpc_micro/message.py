@@ -176,10 +176,7 @@ class Builder(Message):
     def _grow(self, size):
         if size > self._limit:
             raise MessageError("output of more than %d bytes" % self._limit)
-        try:
-            v = new_views(min(max(size, 3 * len(self.b) >> 1), self._limit))
-        except MemoryError:
-            raise MessageError("no memory for output of %d bytes" % size)
+        v = new_views(min(max(size, 3 * len(self.b) >> 1), self._limit))
         used = self.hi << 2
         v[3][:used] = self.b[:used]
         self.use(v)

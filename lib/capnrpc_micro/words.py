@@ -79,10 +79,27 @@ _ZEROS = memoryview(bytes(256))
 
 def clear(b, start, end):
     """Sets bytes start..end of the view b to zero."""
-    while start < end:
-        n = min(end - start, 256)
-        b[start : start + n] = _ZEROS[:n]
-        start += n
+    try:
+        while start < end:
+            n = min(end - start, 256)
+            b[start : start + n] = _ZEROS[:n]
+            start += n
+    except MemoryError:
+        while start < end:
+            b[start] = 0
+            start += 1
+
+
+def load(module, name):
+    """What has a name in a module. When there is no memory for it the next attempt begins anew."""
+    try:
+        return getattr(__import__(module, None, None, (name,)), name)
+    except MemoryError:
+        # MicroPython may have entered the name, of this module or of one that it imports, but no module.
+        for entered in list(sys.modules):
+            if sys.modules.get(entered) is None:
+                sys.modules.pop(entered, None)
+        raise
 
 
 class OnDemand:
@@ -100,7 +117,7 @@ class OnDemand:
         for module in self._modules.split(", "):
             module, names = module.split(": ")
             if name in names.split(" "):
-                value = getattr(__import__(self._package + module, None, None, (name,)), name)
+                value = load(self._package + module, name)
                 setattr(self, name, value)
                 return value
         raise AttributeError("nothing is named " + name)

@@ -16,6 +16,8 @@ messages    structs as roots of whole messages
 explain     what is wrong with a value
 """
 
+from .. import words
+
 # Where what `layout.on_demand` gives is.
 _WHERE = {
     "AnyReader": "any",
@@ -83,8 +85,7 @@ def load(name):
         return bound
     if name not in _WHERE:
         raise AttributeError("nothing is named " + name)
-    module = __import__("capnrpc_micro.extra." + _WHERE[name], None, None, (name,))
-    return getattr(module, name)
+    return words.load("capnrpc_micro.extra." + _WHERE[name], name)
 
 
 def load_all():

@@ -9,7 +9,15 @@ from ..layout import capability, follow
 from ..message import Builder, MessageError
 from .client import CallPromise, Client, release, release_caps, release_results
 from .dispatch import find_handler, handlers_of, put_params, put_results
-from .promise import UNIMPLEMENTED, Error, Promise, error_from, hold_turns, resume_turns
+from .promise import (
+    OUT_OF_MEMORY,
+    UNIMPLEMENTED,
+    Error,
+    Promise,
+    error_from,
+    hold_turns,
+    resume_turns,
+)
 
 _REQUEST_BYTES = 64
 
@@ -282,6 +290,13 @@ class LocalCap(Cap):
 
 async def _run(cap, handler, request, value):
     """Calls a handler, unless it has returned `value` already, and answers with its results."""
+    try:
+        await _serve(cap, handler, request, value)
+    except MemoryError:
+        request.reject(OUT_OF_MEMORY)
+
+
+async def _serve(cap, handler, request, value):
     promise = None
     try:
         if value is None:
@@ -420,7 +435,10 @@ class Request(Call):
 
     def _end(self):
         """The call is over: its parameters' capabilities go."""
-        self.task = self.onward = None
+        if self.task is not None:
+            self.task = None
+        if self.onward is not None:
+            self.onward = None
         if self.message is not None:
             release_caps(self.message)
 
@@ -428,14 +446,19 @@ class Request(Call):
 
     def pipeline(self, path):
         if self.pipelines is None and not self.settled:  # before all who wait for it
-            self._then = (self._arrived,) + self._then
+            if self._then is None:
+                self._then = []
+            self._then.insert(0, self._arrived)
         return Call.pipeline(self, path)
 
     def _arrived(self, _):
         pipelines = self.pipelines
         while pipelines:  # calls that are sent on meanwhile may ask for more
-            path, hook = pipelines.popitem()
-            hook.resolve(cap_at(self, self.value, path).retain())
+            for path in pipelines:
+                break
+            target = cap_at(self, self.value, path)
+            hook = pipelines.pop(path)
+            hook.resolve(target.retain())
             hook.release()
         self.pipelines = None
 
@@ -475,8 +498,8 @@ def dispatch(hook, request):
     """Sends a Request that nobody else holds to a hook; without memory it is rejected."""
     try:
         hook.send(request)
-    except MemoryError as error:
-        request.reject(error_from(error))
+    except MemoryError:
+        request.reject(OUT_OF_MEMORY)
 
 
 def cap_at(call, message, path):

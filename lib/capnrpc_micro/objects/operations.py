@@ -5,7 +5,7 @@ capnp-rpc (its module Capability)."""
 from ..schema import Capability
 from .capability import BrokenCap, PromiseCap, hook_of
 from .client import Client
-from .promise import Error, Promise, later
+from .promise import Error, Promise, again, later
 
 
 def client(server):
@@ -88,7 +88,7 @@ async def settled(client):
             hook.forget(waiting.resolve)
         hook = hook.resolved()
     if isinstance(hook, BrokenCap):
-        raise hook.error
+        raise again(hook.error)
 
 
 def equal(a, b):

@@ -41,9 +41,17 @@ class Error(Exception):
         return "%s: %s" % (_NAMES[self.type], self.reason)
 
 
+def again(error):
+    """An exception that is kept, to be raised: a copy, because on MicroPython one grows each time."""
+    return Error(error.reason, error.type) if error.__class__ is Error else error
+
+
 def overloaded(reason):
     """The Error of a limit: the same may work later."""
     return Error(reason, OVERLOADED)
+
+
+OUT_OF_MEMORY = overloaded("out of memory")
 
 
 def error_from(exception):
@@ -51,49 +59,64 @@ def error_from(exception):
     if isinstance(exception, Error):
         return exception
     if isinstance(exception, MemoryError):
-        return overloaded("out of memory")
+        return OUT_OF_MEMORY
     text = _text(exception)
     name = exception.__class__.__name__
     return Error("%s: %s" % (name, text) if text else name)
 
 
-TURNS = []  # pairs: a function, its argument
-_running = False
+class _Turns:
+    """The promises that are settled and whose functions are to be called: a chain, so that settling one
+    takes no memory.
+
+    first, last   of the chain
+    running       whether whoever is running will call run_turns()
+    """
+
+    first = last = None
+    running = False
 
 
-def later(fn, argument):
-    """Runs fn(argument) in a turn: at once if none is running, else after those already waiting."""
-    TURNS.append((fn, argument))
-    if not _running:
-        run_turns()
+TURNS = _Turns()
 
 
 def run_turns():
     """Runs all turns that wait, and those that they add."""
-    global _running
-    before = _running
-    _running = True
+    before = TURNS.running
+    TURNS.running = True
     try:
-        while TURNS:
-            fn, argument = TURNS.pop(0)
-            fn(argument)
+        while TURNS.first is not None:
+            promise = TURNS.first
+            then = promise._then
+            while then:
+                fn = then.pop(0)
+                try:
+                    fn(promise)
+                except MemoryError:  # it has changed nothing, or goes on where it stopped
+                    fn(promise)
+            TURNS.first = promise._next
     finally:
-        _running = before
+        TURNS.running = before
+
+
+def later(fn, argument):
+    """Runs fn(argument) in a turn: at once if none is running, else after those already waiting."""
+    promise = _Later(fn, argument)
+    promise.then(promise.run)
+    promise.resolve(None)
 
 
 def hold_turns():
     """Makes turns wait for run_turns(). Returns what resume_turns() needs."""
-    global _running
-    before = _running
-    _running = True
+    before = TURNS.running
+    TURNS.running = True
     return before
 
 
 def resume_turns(before):
     """Ends hold_turns(), and runs the turns that wait unless an outer hold is in force."""
-    global _running
-    _running = before
-    if not before and TURNS:
+    TURNS.running = before
+    if not before:
         run_turns()
 
 
@@ -115,16 +138,18 @@ class Promise:
 
     def begin(self):
         """It is not settled."""
-        self.value = self.error = None
+        self.value = self.error = self._then = self._next = None
         self.settled = False
-        self._then = ()
 
     def then(self, fn):
-        """Calls fn(promise) in a turn after the promise is settled. fn must not raise."""
+        """Calls fn(promise) in a turn after the promise is settled. fn must not raise; where memory may
+        be short it is called once more if it has raised MemoryError."""
         if self.settled:
             later(fn, self)
+        elif self._then is None:
+            self._then = [fn]
         else:
-            self._then += (fn,)
+            self._then.append(fn)
 
     def resolve(self, value):
         """Gives it its value. Only the first of resolve() and reject() counts."""
@@ -137,20 +162,33 @@ class Promise:
             self._settle(None, error)
 
     def _settle(self, value, error):
-        if self._then:  # first: when there is no memory for it nothing has changed
-            TURNS.extend([(fn, self) for fn in self._then])
-            self._then = ()
         self.value = value
         self.error = error
         self.settled = True
-        if TURNS and not _running:
-            run_turns()
+        if self._then:
+            if TURNS.first is None:
+                TURNS.first = self
+            else:
+                TURNS.last._next = self
+            TURNS.last = self
+            if not TURNS.running:
+                run_turns()
 
     def __iter__(self):
         if not self.settled:
             yield from self.host.suspend(self)
         if self.error is not None:
-            raise self.error
+            raise again(self.error)
         return self.value
 
     __await__ = __iter__  # CPython's await uses this name, MicroPython's the other
+
+
+class _Later(Promise):
+    def __init__(self, fn, argument):
+        self.begin()
+        self._fn = fn
+        self._argument = argument
+
+    def run(self, _):
+        self._fn(self._argument)

@@ -10,7 +10,7 @@ part that is lost has no meaning. The C++ implementation does the same.
 
 from ..limits import Limits
 from .capability import PromiseCap
-from .promise import Promise, error_from
+from .promise import OUT_OF_MEMORY, Promise, again
 
 # For the caller.
 
@@ -85,7 +85,7 @@ def stream(hook, interface, ordinal, args, kwargs):
     """
     state = stream_of(hook)
     if state.error is not None:
-        raise state.error
+        raise again(state.error)
     target = hook.resolved()
     conn = target.conn
     promise = target.call(interface, ordinal, args, kwargs)
@@ -141,8 +141,8 @@ class Gate(PromiseCap):
             request.waiting = None
             try:
                 self.send(request)
-            except MemoryError as error:
-                request.reject(error_from(error))
+            except MemoryError:
+                request.reject(OUT_OF_MEMORY)
         if self.error is None and not self._busy:
             self._cap.gate = None
             self._cap.starting -= 1

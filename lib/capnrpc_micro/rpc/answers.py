@@ -8,9 +8,9 @@ table: its Return says that no Finish is needed.
 from ..layout import blob, follow
 from ..message import Message, MessageError
 from ..objects.capability import LocalCap, Request, dispatch, hook_of, is_awaitable
-from ..objects.client import release_caps, release_hooks, release_results
+from ..objects.client import release_caps, release_results
 from ..objects.dispatch import find_handler, put_results
-from ..objects.promise import UNIMPLEMENTED, Error, error_from
+from ..objects.promise import UNIMPLEMENTED, Error, again, error_from, overloaded
 from ..words import const, new_views
 from .captable import import_caps, message_target, put_captable, release_exports
 from .wire import (
@@ -59,14 +59,15 @@ class Answer(Request):
     taker      see `keep`
     """
 
-    exports = ()
     taker = None
-    finished = runs = False
-    held = 0  # bytes that it is charged
+    runs = False
 
     def __init__(self, conn, key, id, method):
         self.conn = conn
         self.key = key
+        self.exports = ()
+        self.finished = False
+        self.held = 0  # bytes that it is charged
         Request.__init__(self, conn.host, id, method)
         if conn.error is None:  # else its handler has ended its own connection
             conn.answers[key] = self
@@ -101,7 +102,8 @@ class Answer(Request):
 
     def _end(self):
         Request._end(self)
-        self.message = None
+        if self.message is not None:
+            self.message = None
         if self.runs:
             self.runs = False
             self.conn.running -= 1
@@ -116,32 +118,31 @@ class Answer(Request):
     def respond(self, put, results, value):
         """Sends its Return; see send_results."""
         try:
-            kept = send_results(self.conn, self.key, put, results, value)
+            send_results(self.conn, self.key, put, results, value, self)
         except Exception as error:
             self.reject(error_from(error))
-        else:
-            self.settle(kept)
 
     def resolve(self, message):
         if self.settled:
             release_caps(message)
         elif self.finished:  # only for those who need its results here
+            self.then(release_results)
             self._canceled()
             Request.resolve(self, message)
-            self.then(release_results)
         else:
             on_demand.respond(self, message)
 
-    def settle(self, kept):
-        """Its Return was sent; `kept` is what send_results says is kept of it."""
+    def settle(self, kept, exports):
+        """Its Return was sent, with these exports. `kept` is a copy of the message with its capabilities,
+        for calls pipelined on them; None if no Finish is needed."""
         self.let_go()
-        message = _NOTHING
         if kept is None:
             self.forget()
+            kept = _NOTHING
         else:
-            message, self.exports = kept
-            self.hold(len(message.b))
-        Request.resolve(self, message)
+            self.exports = exports
+            self.hold(len(kept.b))
+        Request.resolve(self, kept)
 
     def reject(self, error):
         """Answers with an Error, which is kept for pipelined calls that are on their way."""
@@ -188,7 +189,7 @@ class Answer(Request):
         """Takes it out of the table."""
         conn = self.conn
         if conn.answers.pop(self.key, None) is not None and not conn.answers:
-            conn.answers = {}  # dicts never shrink
+            conn.answers.clear()  # dicts never shrink
 
     def drop(self):
         """Drops the results that were kept for calls on their capabilities."""
@@ -201,19 +202,18 @@ async def _unwanted(answer):
     answer.unwanted()
 
 
-def send_results(conn, key, put, results, value):
-    """Sends a Return whose results put(message, position, results, value) builds. When it raises
-    nothing was sent.
-
-    Returns None if no Finish is needed; else what is kept until then: the message with its
-    capabilities, for pipelined calls, and the ids of the exports it sent.
+def send_results(conn, key, put, results, value, answer=None):
+    """Sends a Return whose results put(message, position, results, value) builds, and settles the call's
+    Answer; where there is none yet one is made if results with capabilities are to be kept until its
+    Finish. When it raises nothing was sent.
     """
     m = conn.out
     if conn.error is not None:
-        raise conn.error  # the handler has ended its own connection
+        raise again(conn.error)  # the handler has ended its own connection
     at = m.begin_with(RETURN_FRAME)
     put_key(m.h, 2 * (at + BODY), key)
-    kept = None
+    kept = new = None
+    exports = ()
     try:
         put(m, at + RETURN_CONTENT, results, value)
         conn.check_size(m)
@@ -224,20 +224,26 @@ def send_results(conn, key, put, results, value):
                 raise conn.full("call_bytes")
             m.h[2 * (at + BODY) + _FLAGS] = _KEEP_PARAM_CAPS
             kept = m.copy()
-            exports = put_captable(conn, m, at + RETURN_CAPS, True)
             kept.root = at + RETURN_CONTENT - m.lo
             kept.left = 1 << 28
-            for hook in kept.caps:
-                if hook is not None:
-                    hook.retain()
-            kept = kept, exports
+            if answer is None:
+                answer = new = Answer(conn, key, None, 0)
+            exports = put_captable(conn, m, at + RETURN_CAPS, True)
     except Exception:
         if conn.error is None:
             m.rollback()
             m.caps = []
+        if new is not None:
+            new.forget()
         raise
+    # From here on nothing takes memory.
     conn.sent()
-    return kept
+    if kept is not None:
+        for hook in kept.caps:
+            if hook is not None:
+                hook.retain()
+    if answer is not None:
+        answer.settle(kept, exports)
 
 
 # Results that nobody can pipeline on.
@@ -282,10 +288,11 @@ def receive_call(conn, m, p):
     n = h[2 * tag + 3]
     root = c + 2 * h[2 * tag + 2] if n else q + 2
     stays = h[k + _SEND_TO] or h[k + _CALL_FLAGS] & _ONLY_PROMISE_PIPELINE
-    caps = None
     try:
         if n > 1 and (h[2 * root + 4] or h[2 * root + 5]):
-            caps = import_caps(conn, m, root + 2)
+            m.caps = import_caps(
+                conn, m, root + 2
+            )  # whoever does not take them leaves them to be released
         if len(conn.answers) >= conn.limits.answers:
             raise conn.full("answers")
         handler = None
@@ -294,7 +301,7 @@ def receive_call(conn, m, p):
             if handler is None:
                 raise Error(why, UNIMPLEMENTED)
         if handler is not None and handler.plain:
-            _answer_at_once(conn, hook, handler, m, root, caps, question)
+            _answer_at_once(conn, hook, handler, m, root, question)
             return False
         answer = _keep(conn, m, k, root, stays, question)
     except Error as error:
@@ -302,9 +309,9 @@ def receive_call(conn, m, p):
             on_demand.refuse(conn, question, h[k + _SEND_TO], error)
         else:
             send_exception(conn, question, error)
-        release_hooks(caps)
         return False
-    answer.message.caps = caps
+    answer.message.caps = m.caps
+    m.caps = None
     dispatch(hook, answer)
     return False
 
@@ -327,8 +334,8 @@ def _keep(conn, m, k, root, stays, question):
         answer = (on_demand.Kept if stays else Answer)(
             conn, question, (h[k], h[k + 1], h[k + 2], h[k + 3]), h[k - 2]
         )
-    except MemoryError as error:
-        raise error_from(error)
+    except MemoryError:
+        raise overloaded("out of memory")
     answer.message = message
     answer.hold(len(message.b))
     if stays:
@@ -336,36 +343,29 @@ def _keep(conn, m, k, root, stays, question):
     return answer
 
 
-def _answer_at_once(conn, hook, handler, m, root, caps, question):
+def _answer_at_once(conn, hook, handler, m, root, question):
     """Runs a plain method in place and sends its Return."""
+    received = m
     if handler.lends:
-        lo = m.lo
         m = m.copy()
-        root -= lo
-    m.caps = caps
-    kept = None
+        root -= received.lo
     try:
         value = handler.fn(hook.server, *handler.arguments(m, root))
         if is_awaitable(value):
-            answer_later(conn, hook, handler, value, question, caps)
-            caps = None
-            return
-        kept = send_results(conn, question, put_results, handler.results, value)
+            answer_later(conn, hook, handler, value, question, received)
+        else:
+            send_results(conn, question, put_results, handler.results, value)
     except Exception as error:
         error = hook.failed(handler, error)
         if conn.error is None:
             Answer(conn, question, None, 0).reject(error)
-    finally:
-        m.caps = None
-        release_hooks(caps)
-    if kept is not None:
-        Answer(conn, question, None, 0).settle(kept)
 
 
-def answer_later(conn, hook, handler, value, question, caps):
-    """A plain method returned a promise of its results."""
+def answer_later(conn, hook, handler, value, question, m):
+    """A plain method returned a promise of its results: the call takes over what came in m."""
     answer = Answer(conn, question, None, 0)
-    answer.message = _Caps(caps)
+    answer.message = _Caps(m.caps)
+    m.caps = None
     if answer.admitted():
         hook.finish_later(value, handler, answer)
 
@@ -393,11 +393,9 @@ def receive_bootstrap(conn, m, p):
         value = conn.restore(bytes(id or b""))
         if value is None:
             raise Error("there is no such object")
-        kept = send_results(conn, question, _put_cap, None, value)
+        send_results(conn, question, _put_cap, None, value)
     except Exception as error:
         Answer(conn, question, None, 0).reject(error_from(error))
-    else:
-        Answer(conn, question, None, 0).settle(kept)
 
 
 def _put_cap(m, p, _, value):
@@ -418,9 +416,11 @@ def receive_finish(conn, m, p):
 def lost(conn):
     """The connection is gone: nobody waits for our answers any more."""
     answers = conn.answers
-    conn.answers = {}
-    for question in answers:
+    while answers:
+        for question in answers:
+            break
         answer = answers[question]
         answer.finished = True
         answer.cancel()
         answer.drop()
+        answers.pop(question, None)

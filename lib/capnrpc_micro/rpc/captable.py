@@ -80,6 +80,13 @@ class Slots:
         """How many items it ever had at a time."""
         return max(self.most, len(self.items))
 
+    def last(self):
+        """The highest id that is in use, of a table to which nothing is added any more."""
+        items = self.items
+        while items[-1].__class__ is int:
+            items.pop()
+        return len(items) - 1
+
     def values(self):
         """The items, as a list."""
         return [item for item in self.items if item.__class__ is not int]
@@ -94,11 +101,10 @@ class Import(Cap):
     used        whether calls have been sent to it
     """
 
-    used = False
-
     def __init__(self, conn, id, promise):
         Cap.__init__(self, conn.host)
         self.conn = conn
+        self.used = False
         self.id = id
         self.received = 0
         self.promise = promise
@@ -128,7 +134,7 @@ class Import(Cap):
         if conn.error is None and conn.imports.get(self.id) is self:
             conn.imports.pop(self.id)
             if not conn.imports:
-                conn.imports = {}  # dicts never shrink
+                conn.imports.clear()  # dicts never shrink
             send_release(conn, self.id, self.received)
 
 
@@ -239,7 +245,7 @@ def release_export(conn, id, count):
         conn.export_ids.pop(hook)
         conn.exports.remove(id)
         if not conn.export_ids:
-            conn.export_ids = {}  # dicts never shrink
+            conn.export_ids.clear()  # dicts never shrink
             counts.clear()
         drop_export(conn, id, hook)
 
@@ -262,7 +268,7 @@ def import_caps(conn, m, p, settles=False):
         for entry in entries:
             hook = import_cap(conn, m, entry._t >> 2, entry._d >> 2, entry._n, settles)
             caps.append(hook and hook.retain())
-    except MessageError:
+    except Exception:
         release_hooks(caps)
         raise
     return caps

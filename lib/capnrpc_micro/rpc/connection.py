@@ -14,12 +14,12 @@ from ..layout import new_struct
 from ..log import INFO, WARNING, log
 from ..message import Builder, MessageError, Receiver
 from ..objects.capability import BrokenCap
-from ..objects.client import Client
+from ..objects.client import Client, release_caps
 from ..objects.promise import (
     DISCONNECTED,
+    OUT_OF_MEMORY,
     TURNS,
     Error,
-    error_from,
     hold_turns,
     overloaded,
     resume_turns,
@@ -61,18 +61,18 @@ class Connection:
     on_end     fn(connection), called once when it ends; the host sets it
     """
 
-    aborted = tails = False
-    error = on_end = dump = resolvers = _failure = None
+    dump = resolvers = None
     first_ms = 0
-    # Counted for limits and for stats().
-    call_bytes = running = refused = bytes_in = bytes_out = 0
-    most_answers = most_imports = most_output = 0
-    # For tick(): ms since the last input and the last sign of use, bytes_in when it was last called,
-    # whether the peer was asked whether it is there.
-    quiet = calm = seen = 0
-    asked = False
 
     def __init__(self, host, limits, restore):
+        # All that is set where memory may be short stands here: a new attribute takes some.
+        self.error = self.on_end = self._failure = None
+        self.aborted = self.tails = self.asked = False
+        # Counted for limits and for stats().
+        self.call_bytes = self.running = self.refused = self.bytes_in = self.bytes_out = 0
+        self.most_answers = self.most_imports = self.most_output = 0
+        # For tick(): ms since the last input and the last sign of use, bytes_in when it was last called.
+        self.quiet = self.calm = self.seen = 0
         self.host = host
         self.limits = limits
         self.restore = restore
@@ -145,14 +145,20 @@ class Connection:
                     self.dump(0, m.b[start << 2 : receiver.start << 2])
                 if not answer_quickly(self, m):
                     self._handle(m)
-                if TURNS:
+                if m.caps is not None:
+                    release_caps(m)  # nobody has taken them over
+                if TURNS.first is not None:
                     run_turns()
-        except (MessageError, MemoryError) as error:
-            self.abort(Error(str(error)) if isinstance(error, MessageError) else error_from(error))
+        except MessageError as error:
+            self.abort(Error(str(error)))
+        except MemoryError:
+            self.abort(OUT_OF_MEMORY)
         except Exception as error:
             self.abort(Error("internal error: " + error.__class__.__name__))
             raise
         finally:
+            if m.caps is not None:
+                release_caps(m)
             self._processing = False
             resume_turns(before)
         return False
@@ -211,13 +217,22 @@ class Connection:
         memory. The connection is aborted when the transport next asks for output."""
         if self.out.building:
             self.out.rollback()
-        self._failure = overloaded(str(error) or "out of memory")
+        self._failure = OUT_OF_MEMORY
+        if not isinstance(error, MemoryError):
+            self._failure = overloaded(str(error))
         if not self._processing:
             self.host.flush_soon(self)
 
     def output(self):
         """The bytes to be written now, a memoryview that stays valid until output_sent(); None if
         there are none, or if the last are still being written."""
+        try:
+            return self._output()
+        except MemoryError:
+            self.end(OUT_OF_MEMORY)  # without a word
+            return None
+
+    def _output(self):
         if self._failure is not None:
             self.abort(self._failure)
             self._failure = None
@@ -239,9 +254,12 @@ class Connection:
     def output_sent(self):
         """What output() returned has been written."""
         flight = self._flight
-        if len(flight.b) > self.limits.send_bytes:
-            self._flight = self._new_output()
-        else:
+        try:
+            if len(flight.b) > self.limits.send_bytes:
+                self._flight = self._new_output()
+        except MemoryError:
+            pass  # it stays large: that is all
+        if self._flight is flight:
             flight.reset()
         self._flying = False
 
@@ -254,12 +272,13 @@ class Connection:
             if m.building:
                 m.rollback()
             m.caps = []
-            try:
-                _put_abort(m, error)
-            except (MessageError, MemoryError):
-                m.reset()  # there is no room behind what waits: it goes
-                _put_abort(m, error)
-            self.aborted = True
+            for _ in range(2):
+                try:
+                    _put_abort(m, error)
+                    self.aborted = True
+                    break
+                except (MessageError, MemoryError):
+                    m.reset()  # there is no room behind what waits: it goes
             self.end(error)
 
     def end(self, error):
@@ -268,38 +287,52 @@ class Connection:
         if self.error is not None:
             return
         self.error = error
-        log(INFO, error)
         before = hold_turns()
         try:
-            answers.lost(self)
-            exports = self.exports
-            self.exports = Slots()
-            self.export_ids = {}
-            items = exports.items
-            for id in range(len(items)):
-                if items[id].__class__ is not int:
-                    drop_export(self, id, items[id])
-            broken = BrokenCap(self.host, error)
-            imports = self.imports
-            self.imports = {}
-            for id in imports:
-                imports[id].promise = False
-                imports[id].became(broken.retain())
-            for gate, hook in self._take("embargoes"):
-                gate.resolve(broken.retain())
-                gate.release()
-                hook.release()
-            for question in self._take("questions"):
-                question.returned(None, error)
+            for _ in range(3):
+                try:
+                    self._empty()
+                    break
+                except MemoryError:
+                    pass  # it goes on where it stopped
         finally:
             resume_turns(before)
         if self.on_end is not None:
             self.on_end(self)
+        log(INFO, error)
 
-    def _take(self, name):
-        items = getattr(self, name).values()
-        setattr(self, name, Slots())
-        return items
+    def _empty(self):
+        error = self.error
+        answers.lost(self)
+        exports = self.exports
+        while len(exports):
+            id = exports.last()
+            hook = exports.items[id]
+            self.export_ids.pop(hook, None)
+            exports.remove(id)
+            drop_export(self, id, hook)
+        imports = self.imports
+        while imports:
+            for id in imports:
+                break
+            hook = imports[id]
+            hook.promise = False
+            hook.became(BrokenCap(self.host, error).retain())
+            imports.pop(id)
+        embargoes = self.embargoes
+        while len(embargoes):
+            id = embargoes.last()
+            gate, hook = embargoes.items[id]
+            broken = BrokenCap(self.host, error).retain()
+            embargoes.remove(id)
+            gate.resolve(broken)
+            gate.release()
+            hook.release()
+        questions = self.questions
+        while len(questions):
+            id = questions.last()
+            questions.items[id].returned(None, error)
+            questions.remove(id)
 
     def lost(self, reason):
         """The transport has ended."""

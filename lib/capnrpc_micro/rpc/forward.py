@@ -12,7 +12,7 @@ from ..objects.client import release_caps
 from ..objects.promise import error_from
 from ..words import const
 from .answers import Answer
-from .questions import begin_call, check_call, end_call, undo
+from .questions import Question, begin_call, check_call, end_call, undo
 from .wire import BODY, CALL_CONTENT, begin, put_key
 
 # Call.
@@ -40,7 +40,8 @@ def forward(conn, target, request):
     tail = tail and not request.finished
     try:
         check_call(conn, target)
-        question, at = begin_call(conn, target)
+        question = Question(conn)
+        at = begin_call(conn, target, question)
         k = 2 * (at + BODY)
         m.h[k + _METHOD] = request.method
         for j in range(4):
@@ -48,6 +49,9 @@ def forward(conn, target, request):
         if tail:
             m.h[k + _SEND_TO] = _YOURSELF
         parts.copy_pointer(m, at + CALL_CONTENT, request.message, request.message.root)
+        if not tail:
+            request.onward = question
+            question.then(request.follow)
         end_call(conn, question, at)
     except Exception as error:
         undo(conn, question)
@@ -55,9 +59,6 @@ def forward(conn, target, request):
         return
     if tail:
         Tail(request, question)
-    else:
-        request.onward = question
-        question.then(request.follow)
 
 
 def respond(answer, message):

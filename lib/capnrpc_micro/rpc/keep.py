@@ -88,8 +88,8 @@ def _settled(answer):
         for hook in message.caps or ():
             if hook is not None:
                 hook.retain()
-    question.source = None
     question.returned(message, answer.error)
+    question.source = None
     # Only now: calls pipelined on it have gone the way through the peer until here.
     question.finish(_FINISH_FLAGS)
     _done(question)

@@ -26,9 +26,12 @@ def watch(conn, id, hook):
     """Tells the peer in a Resolve what the promise, its export `id`, turns out to be."""
     if conn.resolvers is None:
         conn.resolvers = {}
-    resolver = _Resolver(conn, id)
-    hook.when_resolved(resolver)
-    conn.resolvers[id] = resolver
+    resolver = conn.resolvers[id] = _Resolver(conn, id)
+    try:
+        hook.when_resolved(resolver)
+    except MemoryError:
+        conn.resolvers.pop(id)
+        raise
 
 
 class Detour(Cap):
@@ -209,8 +212,10 @@ def receive_resolve(conn, m, p):
         if target.conn is conn:
             target.used = True
         elif not isinstance(target, BrokenCap):
-            gate = embargo(conn, promise, hook).retain()
-            hook.release()
+            try:
+                gate = embargo(conn, promise, hook).retain()
+            finally:
+                hook.release()
             hook = gate
     promise.give_back()  # now: two promises that became each other would hold each other for ever
     promise.became(hook)

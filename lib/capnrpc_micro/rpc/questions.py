@@ -6,7 +6,7 @@ from ..message import MessageError
 from ..objects.capability import BrokenCap, Call, PromiseCap, cap_at, hook_of
 from ..objects.client import CallPromise, release_caps, release_results
 from ..objects.dispatch import put_params
-from ..objects.promise import UNIMPLEMENTED, Error, error_from
+from ..objects.promise import UNIMPLEMENTED, Error, again, error_from
 from ..words import const
 from .captable import import_caps, put_captable, release_exports
 from .wire import (
@@ -55,10 +55,9 @@ _NO_WORKAROUND = const(2)
 class Pipeline(PromiseCap):
     """A capability in the results of a call that has not returned: calls go to where it will be."""
 
-    used = False
-
     def __init__(self, question, path):
         PromiseCap.__init__(self, question.host)
+        self.used = False
         self.conn = question.conn
         self.question = question
         self.path = path
@@ -115,8 +114,10 @@ class Question(Call):
         self.error = error
         pipelines = self.pipelines
         while pipelines:
-            path, pipeline = pipelines.popitem()
+            for path in pipelines:
+                break
             hook = cap_at(self, message, path)
+            pipeline = pipelines.pop(path)
             if pipeline.used:
                 target = hook.resolved()
                 if target.conn is self.conn:
@@ -137,7 +138,7 @@ def check_call(conn, target):
     """Raises the Error for which a call cannot be made now."""
     limits = conn.limits
     if conn.error is not None:
-        raise conn.error
+        raise again(conn.error)
     if len(conn.questions) >= limits.questions:
         raise conn.full("questions")
     if conn.out.hi << 3 > limits.output_bytes:  # the other half is for answers
@@ -146,15 +147,14 @@ def check_call(conn, target):
         raise Error("the capability has been released")
 
 
-def begin_call(conn, target):
-    """Begins a Call of a new question. Returns (question, position of its frame); the id is in."""
+def begin_call(conn, target, question):
+    """Begins the Call of a question. Returns the position of its frame; the id is in."""
     m = conn.out
     at = m.begin_with(CALL_FRAME)
-    question = Question(conn)
     put_key(m.h, 2 * (at + BODY), question.id)
     target.put_target(m, at + CALL_TARGET)
     target.used = True
-    return question, at
+    return at
 
 
 def end_call(conn, question, at):
@@ -178,7 +178,9 @@ def call(conn, target, interface, ordinal, args, kwargs):
     question = None
     try:
         check_call(conn, target)
-        question, at = begin_call(conn, target)
+        question = Question(conn)
+        promise = CallPromise(question, table[row + 2])
+        at = begin_call(conn, target, question)
         k = 2 * (at + BODY)
         m.h[k + _METHOD] = ordinal
         start = 2 * (k + _INTERFACE)
@@ -191,10 +193,11 @@ def call(conn, target, interface, ordinal, args, kwargs):
         undo(conn, question)
         question = Call(conn.host)
         question.reject(error)
+        promise = CallPromise(question, table[row + 2])
     except Exception:
         undo(conn, question)
         raise
-    return CallPromise(question, table[row + 2])
+    return promise
 
 
 def undo(conn, question):
@@ -215,7 +218,7 @@ def bootstrap(conn, id=b""):
     question = None
     try:
         if conn.error is not None:
-            raise conn.error
+            raise again(conn.error)
         if len(conn.questions) >= conn.limits.questions:
             raise conn.full("questions")
         question = Question(conn)
@@ -257,8 +260,6 @@ def receive_return(conn, m, p):
         except Error as refused:
             error = refused
     if question.settled:
-        if message is not None:
-            release_caps(message)
         conn.questions.remove(id)
         return
     if question.tail is not None:
@@ -274,6 +275,7 @@ def receive_return(conn, m, p):
     if message is None and error is None:
         error = Error("Return of a kind that is not supported", UNIMPLEMENTED)
     question.returned(message, error)
+    m.caps = None
     if not flags & _NO_FINISH_NEEDED:
         question.finish(_KEEP_RESULT_CAPS | _NO_WORKAROUND)
     conn.questions.remove(id)
@@ -286,7 +288,10 @@ def _results(conn, m, p):
     q = t + 2 * m.h[2 * tag + 2]
     message = m.copy()
     message.root = (q if n else p) - m.lo
-    message.caps = import_caps(conn, m, q + 2, True) if n > 1 else None
+    if n > 1:
+        m.caps = message.caps = import_caps(
+            conn, m, q + 2, True
+        )  # in m, too, until they are taken over
     return message
 
 

@@ -126,7 +126,7 @@ def answer(conn, m):
         if word >= 0 and not (value.__class__ is int and -_SMALL <= value <= _SMALL):
             word = -1
         if word < 0 and is_awaitable(value):
-            answer_later(conn, hook, handler, value, question, None)
+            answer_later(conn, hook, handler, value, question, m)
             return True
         if conn.error is not None:
             return True  # the method has ended its own connection
