@@ -412,7 +412,7 @@ def test_no_resolve_for_what_was_released():
         assert peer.read("return").results.capTable[0].senderPromise == promise
         peer.finish(2, False)
         peer.release(promise)
-    assert hook._watchers == () and not end.conn.resolvers
+    assert not hook._watchers and not end.conn.resolvers
     thing.waiting[0].resolve(thing)
     bed.tasks()
     assert peer.read("return").answerId == 1

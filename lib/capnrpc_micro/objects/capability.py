@@ -10,6 +10,7 @@ from ..message import Builder, MessageError
 from .client import CallPromise, Client, release, release_caps, release_results
 from .dispatch import find_handler, handlers_of, put_params, put_results
 from .promise import (
+    CANCELLED,
     OUT_OF_MEMORY,
     UNIMPLEMENTED,
     Error,
@@ -31,9 +32,8 @@ class Cap:
     stream       of its streaming calls, see `streams`
     """
 
-    resolution = conn = stream = None
+    resolution = conn = stream = _watchers = None
     promise = False
-    _watchers = ()
 
     def __init__(self, host):
         self.host = host
@@ -57,40 +57,49 @@ class Cap:
         hook = self.resolution
         if hook is not None:
             if hook.promise:
-                hook.forget(self._shorten)
+                hook.forget(self)
             hook.release()
 
     def _hold(self, hook):
         # Not more than one step away, however often it turns out to be yet another: a peer can make a
         # chain of promises as long as it likes.
-        self.resolution = hook.retain()
         if hook.promise:
-            hook.when_resolved(self._shorten)
+            hook.when_resolved(self)
+        self.resolution = hook.retain()
 
-    def _shorten(self, hook):
+    def __call__(self, hook):
+        """What it turned out to be has turned out to be another."""
         if self.refs and self.resolution is hook:  # else it was dropped meanwhile
             self._hold(hook.resolved())
             hook.release()
 
     def when_resolved(self, fn):
         """Calls fn(self) once it has turned out to be another, or is broken."""
-        self._watchers += (fn,)
+        if self._watchers is None:
+            self._watchers = []
+        self._watchers.append(fn)
 
     def forget(self, fn):
         """Takes back when_resolved(fn)."""
-        self._watchers = tuple([other for other in self._watchers if other != fn])
+        if self._watchers and fn in self._watchers:
+            self._watchers.remove(fn)
 
     def became(self, hook):
         """It has turned out to be `hook`, whose reference it takes over."""
-        if self.refs:
-            self._hold(hook.resolved())
-        else:
-            self.resolution = hook.resolved()
-        watchers = self._watchers
-        self._watchers = ()
-        for fn in watchers:
-            fn(self)
-        hook.release()
+        try:
+            if self.refs:
+                self._hold(hook.resolved())
+            else:
+                self.resolution = hook.resolved()
+            watchers = self._watchers
+            while watchers:
+                fn = watchers.pop(0)
+                try:
+                    fn(self)
+                except MemoryError:
+                    fn(self)
+        finally:
+            hook.release()
 
     def resolved(self):
         """What this reference leads to by now."""
@@ -108,14 +117,17 @@ class Cap:
 
         Raises what `put_params` raises.
         """
+        results = interface.table_[3 * ordinal + 2]
         try:
-            request = new_request(self.host, interface, ordinal, args, kwargs)
+            request = new_request(self.host, interface, ordinal)
+            promise = CallPromise(request, results)
+            request.put(interface, ordinal, args, kwargs)
         except Error as error:  # a parameter that has been released
             request = Call(self.host)
             request.reject(error)
-        else:
-            self.resolved().send(request)
-        return CallPromise(request, interface.table_[3 * ordinal + 2])
+            return CallPromise(request, results)
+        dispatch(self.resolved(), request)
+        return promise
 
     def send(self, request):
         """Takes a Request on its way."""
@@ -140,6 +152,7 @@ class PromiseCap(Cap):
 
     def __init__(self, host):
         Cap.__init__(self, host)
+        self.resolution = self._watchers = None
         self._queue = []
 
     def send(self, request):
@@ -308,7 +321,7 @@ async def _serve(cap, handler, request, value):
     except Exception as error:
         _tell(request.reject, error_from(error))
     except BaseException:  # cancelled: by the caller, who is told nothing more, or by the program
-        _tell(request.reject, Error("the call was cancelled"))
+        _tell(request.reject, CANCELLED)
         raise
     else:
         _tell(request.returned, handler.results, value)
@@ -385,6 +398,15 @@ class Request(Call):
         self.method = method
         self.begin()
 
+    def put(self, interface, ordinal, args, kwargs):
+        """Builds its parameters from a program's values. Raises what `put_params` raises."""
+        table = interface.table_
+        m = self.message = Builder(_REQUEST_BYTES, 1 << 27)
+        m.begin()
+        m.root = m.lo
+        put_params(m, m.lo, table[3 * ordinal], table[3 * ordinal + 1], args, kwargs)
+        m.caps = hooks_of(m.caps, self.host)
+
     # For the callee.
 
     def admitted(self):
@@ -401,9 +423,9 @@ class Request(Call):
         try:
             m = Builder(_REQUEST_BYTES, 1 << 27)
             m.begin()
+            m.root = m.lo
             put_results(m, m.lo, results, value)
             m.caps = hooks_of(m.caps, self.host)
-            m.root = m.lo
         except Exception as error:
             self.reject(error_from(error))
         else:
@@ -454,11 +476,11 @@ class Request(Call):
     def _arrived(self, _):
         pipelines = self.pipelines
         while pipelines:  # calls that are sent on meanwhile may ask for more
-            for path in pipelines:
+            for path in pipelines:  # noqa: B007
                 break
-            target = cap_at(self, self.value, path)
-            hook = pipelines.pop(path)
-            hook.resolve(target.retain())
+            hook = pipelines[path]
+            hook.resolve(cap_at(self, self.value, path).retain())
+            pipelines.pop(path)
             hook.release()
         self.pipelines = None
 
@@ -470,28 +492,21 @@ class Request(Call):
             return
         task = self.task
         onward = self.onward
-        if self.waiting is not None:
-            self.waiting.withdraw(self)
+        waiting = self.waiting
+        if waiting is not None:
             self.waiting = None
-        self.reject(Error("the call was cancelled"))
+            waiting.withdraw(self)
+        self.reject(CANCELLED)
         if task is not None:
             self.host.cancel(task)
         if onward is not None:
             onward.cancel()
 
 
-def new_request(host, interface, ordinal, args, kwargs):
-    """A Request from a program's values. Raises what `put_params` raises."""
-    k = 3 * ordinal
-    table = interface.table_
+def new_request(host, interface, ordinal):
+    """A Request for a method, without parameters yet."""
     id = interface.id_
-    request = Request(host, [id[k] | id[k + 1] << 8 for k in range(0, 8, 2)], ordinal)
-    m = request.message = Builder(_REQUEST_BYTES, 1 << 27)
-    m.begin()
-    put_params(m, m.lo, table[k], table[k + 1], args, kwargs)
-    m.caps = hooks_of(m.caps, host)
-    m.root = m.lo
-    return request
+    return Request(host, [id[k] | id[k + 1] << 8 for k in range(0, 8, 2)], ordinal)
 
 
 def dispatch(hook, request):

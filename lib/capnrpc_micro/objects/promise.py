@@ -51,7 +51,9 @@ def overloaded(reason):
     return Error(reason, OVERLOADED)
 
 
+# Made while there is memory.
 OUT_OF_MEMORY = overloaded("out of memory")
+CANCELLED = Error("the call was cancelled")
 
 
 def error_from(exception):

@@ -8,9 +8,9 @@ table: its Return says that no Finish is needed.
 from ..layout import blob, follow
 from ..message import Message, MessageError
 from ..objects.capability import LocalCap, Request, dispatch, hook_of, is_awaitable
-from ..objects.client import release_caps, release_results
+from ..objects.client import CallPromise, release, release_caps, release_results
 from ..objects.dispatch import find_handler, put_results
-from ..objects.promise import UNIMPLEMENTED, Error, again, error_from, overloaded
+from ..objects.promise import OUT_OF_MEMORY, UNIMPLEMENTED, Error, again, error_from
 from ..words import const, new_views
 from .captable import import_caps, message_target, put_captable, release_exports
 from .wire import (
@@ -180,7 +180,8 @@ class Answer(Request):
     def unwanted(self):
         """Cancels it if it is finished and nothing here needs its results."""
         if self.finished and not self.taker:
-            for hook in (self.pipelines or {}).values():
+            for path in self.pipelines or ():
+                hook = self.pipelines[path]
                 if hook.refs > 1 or hook.waits():
                     return
             self.cancel()
@@ -335,7 +336,7 @@ def _keep(conn, m, k, root, stays, question):
             conn, question, (h[k], h[k + 1], h[k + 2], h[k + 3]), h[k - 2]
         )
     except MemoryError:
-        raise overloaded("out of memory")
+        raise again(OUT_OF_MEMORY)
     answer.message = message
     answer.hold(len(message.b))
     if stays:
@@ -363,11 +364,19 @@ def _answer_at_once(conn, hook, handler, m, root, question):
 
 def answer_later(conn, hook, handler, value, question, m):
     """A plain method returned a promise of its results: the call takes over what came in m."""
-    answer = Answer(conn, question, None, 0)
-    answer.message = _Caps(m.caps)
-    m.caps = None
-    if answer.admitted():
-        hook.finish_later(value, handler, answer)
+    answer = None
+    try:
+        answer = Answer(conn, question, None, 0)
+        answer.message = _Caps(m.caps)
+        m.caps = None
+        if answer.admitted():
+            hook.finish_later(value, handler, answer)
+    except MemoryError:
+        if isinstance(value, CallPromise):
+            release(value)
+        if answer is None:
+            raise
+        answer.reject(OUT_OF_MEMORY)
 
 
 class _Caps:
@@ -417,7 +426,7 @@ def lost(conn):
     """The connection is gone: nobody waits for our answers any more."""
     answers = conn.answers
     while answers:
-        for question in answers:
+        for question in answers:  # noqa: B007
             break
         answer = answers[question]
         answer.finished = True

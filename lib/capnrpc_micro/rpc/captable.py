@@ -105,6 +105,7 @@ class Import(Cap):
         Cap.__init__(self, conn.host)
         self.conn = conn
         self.used = False
+        self.resolution = self._watchers = None
         self.id = id
         self.received = 0
         self.promise = promise

@@ -226,11 +226,13 @@ class Connection:
     def output(self):
         """The bytes to be written now, a memoryview that stays valid until output_sent(); None if
         there are none, or if the last are still being written."""
-        try:
-            return self._output()
-        except MemoryError:
-            self.end(OUT_OF_MEMORY)  # without a word
-            return None
+        for _ in range(2):
+            try:
+                return self._output()
+            except MemoryError:
+                pass  # it has changed nothing
+        self.abort(OUT_OF_MEMORY)
+        return None
 
     def _output(self):
         if self._failure is not None:
@@ -313,7 +315,7 @@ class Connection:
             drop_export(self, id, hook)
         imports = self.imports
         while imports:
-            for id in imports:
+            for id in imports:  # noqa: B007
                 break
             hook = imports[id]
             hook.promise = False
@@ -336,7 +338,11 @@ class Connection:
 
     def lost(self, reason):
         """The transport has ended."""
-        self.end(Error(reason, DISCONNECTED))
+        try:
+            error = Error(reason, DISCONNECTED)
+        except MemoryError:
+            error = OUT_OF_MEMORY
+        self.end(error)
 
     def closed(self):
         """The transport is closed: the buffers go, however long somebody refers to the connection."""

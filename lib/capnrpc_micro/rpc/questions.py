@@ -6,7 +6,7 @@ from ..message import MessageError
 from ..objects.capability import BrokenCap, Call, PromiseCap, cap_at, hook_of
 from ..objects.client import CallPromise, release_caps, release_results
 from ..objects.dispatch import put_params
-from ..objects.promise import UNIMPLEMENTED, Error, again, error_from
+from ..objects.promise import CANCELLED, UNIMPLEMENTED, Error, again, error_from
 from ..words import const
 from .captable import import_caps, put_captable, release_exports
 from .wire import (
@@ -101,7 +101,10 @@ class Question(Call):
         if not self.settled:
             if self.conn.error is None:
                 self.finish(_NO_WORKAROUND)
-            self.returned(None, Error("the call was cancelled"))
+            try:
+                self.returned(None, CANCELLED)
+            except MemoryError:
+                self.returned(None, CANCELLED)
             if self.source is not None:
                 self.source.abandoned(self)
 
@@ -114,10 +117,10 @@ class Question(Call):
         self.error = error
         pipelines = self.pipelines
         while pipelines:
-            for path in pipelines:
+            for path in pipelines:  # noqa: B007
                 break
             hook = cap_at(self, message, path)
-            pipeline = pipelines.pop(path)
+            pipeline = pipelines[path]
             if pipeline.used:
                 target = hook.resolved()
                 if target.conn is self.conn:
@@ -125,6 +128,7 @@ class Question(Call):
                 elif not isinstance(target, BrokenCap):
                     hook = on_demand.embargo(self.conn, pipeline, hook, message)
             pipeline.resolve(hook.retain())
+            pipelines.pop(path)
             pipeline.release()
         self.pipelines = None
         if self.settled:  # what a pipeline led to has cancelled it
@@ -162,6 +166,7 @@ def end_call(conn, question, at):
     m = conn.out
     conn.check_size(m)
     if m.caps:
+        question.exports = ()
         question.exports = put_captable(conn, m, at + CALL_CAPS)
     conn.sent()
 
