@@ -91,12 +91,18 @@ def run_turns():
             promise = TURNS.first
             then = promise._then
             while then:
-                fn = then.pop(0)
+                fn = then[0]
                 try:
                     fn(promise)
                 except MemoryError:  # it has changed nothing, or goes on where it stopped
                     fn(promise)
+                except BaseException:
+                    then.pop(0)
+                    raise
+                then.pop(0)
             TURNS.first = promise._next
+    except MemoryError:
+        pass  # there is none: it goes on when turns run the next time
     finally:
         TURNS.running = before
 

@@ -6,7 +6,7 @@ table: its Return says that no Finish is needed.
 """
 
 from ..layout import blob, follow
-from ..message import Message, MessageError
+from ..message import Message
 from ..objects.capability import LocalCap, Request, dispatch, hook_of, is_awaitable
 from ..objects.client import CallPromise, release, release_caps, release_results
 from ..objects.dispatch import find_handler, put_results
@@ -15,6 +15,7 @@ from ..words import const, new_views
 from .captable import import_caps, message_target, put_captable, release_exports
 from .wire import (
     BODY,
+    NO_ROOM,
     RETURN_CAPS,
     RETURN_CONTENT,
     RETURN_FRAME,
@@ -233,7 +234,7 @@ def send_results(conn, key, put, results, value, answer=None):
     except Exception:
         if conn.error is None:
             m.rollback()
-            m.caps = []
+            m.caps.clear()
         if new is not None:
             new.forget()
         raise
@@ -269,7 +270,7 @@ def send_return(conn, key, which, flags, error=None):
         m.h[2 * t + _TAG] = which
         if error is not None:
             put_exception(m, t + 4, error)
-    except (MessageError, MemoryError) as failure:
+    except NO_ROOM as failure:
         conn.fail_output(failure)
     else:
         conn.sent()

@@ -29,7 +29,7 @@ from ..words import const
 from . import answers
 from .captable import Slots, drop_export, release_export
 from .quick import answer as answer_quickly
-from .wire import body, key, on_demand, put_exception, read_exception
+from .wire import NO_ROOM, body, key, on_demand, put_exception, read_exception
 
 # Of Message.
 _UNIMPLEMENTED = const(0)
@@ -42,6 +42,7 @@ _RELEASE = const(6)
 _BOOTSTRAP = const(8)
 _DISEMBARGO = const(13)
 
+_PATIENCE = const(20)  # how often output() is tried without memory
 _COUNT = const(0x1FFFFFFF)  # of bytes: one more is a small integer on every board, too
 
 
@@ -67,7 +68,8 @@ class Connection:
     def __init__(self, host, limits, restore):
         # All that is set where memory may be short stands here: a new attribute takes some.
         self.error = self.on_end = self._failure = None
-        self.aborted = self.tails = self.asked = False
+        self.aborted = self.tails = self.asked = self._emptied = False
+        self._starved = 0
         # Counted for limits and for stats().
         self.call_bytes = self.running = self.refused = self.bytes_in = self.bytes_out = 0
         self.most_answers = self.most_imports = self.most_output = 0
@@ -152,7 +154,7 @@ class Connection:
         except MessageError as error:
             self.abort(Error(str(error)))
         except MemoryError:
-            self.abort(OUT_OF_MEMORY)
+            self._failure = OUT_OF_MEMORY  # it is aborted when output is asked for
         except Exception as error:
             self.abort(Error("internal error: " + error.__class__.__name__))
             raise
@@ -226,18 +228,24 @@ class Connection:
     def output(self):
         """The bytes to be written now, a memoryview that stays valid until output_sent(); None if
         there are none, or if the last are still being written."""
-        for _ in range(2):
-            try:
-                return self._output()
-            except MemoryError:
-                pass  # it has changed nothing
-        self.abort(OUT_OF_MEMORY)
-        return None
+        try:
+            view = self._output()
+            self._starved = 0
+            return view
+        except MemoryError:  # it has changed nothing: perhaps there is some later
+            self._starved += 1
+            if self._starved > _PATIENCE:
+                self.end(OUT_OF_MEMORY)
+            else:
+                self.host.flush_soon(self)
+            return None
 
     def _output(self):
         if self._failure is not None:
             self.abort(self._failure)
             self._failure = None
+        if self.error is not None and not self._emptied:
+            self._empty()
         out = self.out
         if out is None or self._flying or not out.hi or out.building:
             return None
@@ -273,13 +281,13 @@ class Connection:
             m = self.out
             if m.building:
                 m.rollback()
-            m.caps = []
+            m.caps.clear()
             for _ in range(2):
                 try:
                     _put_abort(m, error)
                     self.aborted = True
                     break
-                except (MessageError, MemoryError):
+                except NO_ROOM:
                     m.reset()  # there is no room behind what waits: it goes
             self.end(error)
 
@@ -289,21 +297,26 @@ class Connection:
         if self.error is not None:
             return
         self.error = error
-        before = hold_turns()
         try:
-            for _ in range(3):
-                try:
-                    self._empty()
-                    break
-                except MemoryError:
-                    pass  # it goes on where it stopped
-        finally:
-            resume_turns(before)
+            self._empty()
+        except MemoryError:
+            try:
+                self._empty()
+            except MemoryError:
+                pass  # it goes on where it stopped when the transport next asks for something
         if self.on_end is not None:
             self.on_end(self)
         log(INFO, error)
 
     def _empty(self):
+        before = hold_turns()
+        try:
+            self._empty_tables()
+            self._emptied = True
+        finally:
+            resume_turns(before)
+
+    def _empty_tables(self):
         error = self.error
         answers.lost(self)
         exports = self.exports
@@ -346,6 +359,8 @@ class Connection:
 
     def closed(self):
         """The transport is closed: the buffers go, however long somebody refers to the connection."""
+        if not self._emptied:
+            self._empty()
         self.receiver = self.out = self._flight = None
 
 

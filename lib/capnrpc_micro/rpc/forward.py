@@ -7,13 +7,12 @@ is known to understand them (`conn.tails`): its results do not come here at all.
 """
 
 from ..layout import on_demand as parts
-from ..message import MessageError
 from ..objects.client import release_caps
 from ..objects.promise import error_from
 from ..words import const
 from .answers import Answer
 from .questions import Question, begin_call, check_call, end_call, undo
-from .wire import BODY, CALL_CONTENT, begin, put_key
+from .wire import BODY, CALL_CONTENT, NO_ROOM, begin, put_key
 
 # Call.
 _METHOD = const(2)
@@ -93,7 +92,7 @@ class Tail(Answer):
             h[2 * t + _FLAGS] = _KEEP_PARAM_CAPS
             h[2 * t + _TAG] = _TAKE_FROM_OTHER_QUESTION
             put_key(h, 2 * t + _OTHER, question.id)
-        except (MessageError, MemoryError) as error:
+        except NO_ROOM as error:
             conn.fail_output(error)
             return
         conn.sent()

@@ -5,12 +5,11 @@ A peer from which nothing has come for a while is sent a Bootstrap, the one mess
 implementation answers, if only with an error. Whatever it sends then shows that it is alive.
 """
 
-from ..message import MessageError
 from ..objects.client import release_results
 from ..objects.promise import DISCONNECTED, Error
 from ..words import const
 from .questions import Question
-from .wire import begin, put_key
+from .wire import NO_ROOM, begin, put_key
 
 _BOOTSTRAP = const(8)  # of Message
 
@@ -61,7 +60,7 @@ def _ask(conn):
     question = Question(conn)
     try:
         t = begin(m, _BOOTSTRAP, 1, 1)
-    except (MessageError, MemoryError) as error:
+    except NO_ROOM as error:
         conn.fail_output(error)
     else:
         put_key(m.h, 2 * t, question.id)

@@ -7,12 +7,11 @@ calls wait until a Disembargo, sent down the same way, has come back.
 """
 
 from ..layout import follow, new_struct
-from ..message import MessageError
 from ..objects.capability import BrokenCap, Cap, PromiseCap
 from ..objects.promise import Error
 from ..words import const
 from .captable import import_cap, message_target, put_descriptor, release_exports
-from .wire import ProtocolError, begin, body, key, put_exception, put_key, read_exception
+from .wire import NO_ROOM, ProtocolError, begin, body, key, put_exception, put_key, read_exception
 
 # Of Message.
 _RESOLVE = const(5)
@@ -67,7 +66,7 @@ class _Resolver:
         self.hops = 0
 
     def __call__(self, promise):
-        self._conn.resolvers.pop(self._id)
+        self._conn.resolvers.pop(self._id, None)
         hook = promise.resolved()
         if self.hops > _HOPS:
             hook = BrokenCap(hook.host, Error("the promise was resolved in a circle"))
@@ -94,7 +93,7 @@ class _Resolver:
         except Error:
             m.rollback()
             raise
-        except (MessageError, MemoryError) as error:
+        except NO_ROOM as error:
             release_exports(conn, sent)
             conn.fail_output(error)
         else:
@@ -120,7 +119,7 @@ def embargo(conn, promise, hook, message=None):
             t = begin(m, _DISEMBARGO, 1, 1)
             put_key(m.h, 2 * t, id)
             promise.put_target(m, new_struct(m, t + 2, 1, 1))
-        except (MessageError, MemoryError) as error:
+        except NO_ROOM as error:
             conn.fail_output(error)
         else:
             conn.sent()

@@ -52,6 +52,9 @@ _KEEP_RESULT_CAPS = const(1)
 _NO_WORKAROUND = const(2)
 
 
+_REFUSALS = (Error, MessageError, MemoryError)
+
+
 class Pipeline(PromiseCap):
     """A capability in the results of a call that has not returned: calls go to where it will be."""
 
@@ -101,10 +104,14 @@ class Question(Call):
         if not self.settled:
             if self.conn.error is None:
                 self.finish(_NO_WORKAROUND)
-            try:
-                self.returned(None, CANCELLED)
-            except MemoryError:
-                self.returned(None, CANCELLED)
+            for _ in range(2):
+                try:
+                    self.returned(None, CANCELLED)
+                    break
+                except MemoryError:
+                    pass  # it goes on where it stopped
+            else:
+                self._settle(None, CANCELLED)
             if self.source is not None:
                 self.source.abandoned(self)
 
@@ -207,13 +214,13 @@ def call(conn, target, interface, ordinal, args, kwargs):
 
 def undo(conn, question):
     """Takes back a message that could not be built, and its question."""
+    if question is not None:
+        conn.questions.remove(question.id)
     out = conn.out
     if conn.error is None:
         if out.building:
             out.rollback()
-        out.caps = []
-    if question is not None:
-        conn.questions.remove(question.id)
+        out.caps.clear()
 
 
 def bootstrap(conn, id=b""):
@@ -234,7 +241,7 @@ def bootstrap(conn, id=b""):
         hook = question.pipeline(())
         question.then(release_results)
         conn.sent()
-    except (Error, MessageError, MemoryError) as error:
+    except _REFUSALS as error:
         undo(conn, question)
         hook = BrokenCap(conn.host, error_from(error))
     return hook.retain()

@@ -36,6 +36,9 @@ class ProtocolError(MessageError):
     """A valid message that the protocol does not allow here: the connection is aborted."""
 
 
+# What there may not be room for a message with. Made once: `except (A, B)` takes memory for the tuple.
+NO_ROOM = (MessageError, MemoryError)
+
 # Ids in tables.
 
 
@@ -116,7 +119,7 @@ def send_pair(conn, frame, id, number):
     m = conn.out
     try:
         at = 2 * (m.begin_with(frame) + BODY)
-    except (MessageError, MemoryError) as error:
+    except NO_ROOM as error:
         conn.fail_output(error)
     else:
         put_key(m.h, at, id)
