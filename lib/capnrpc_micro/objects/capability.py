@@ -47,10 +47,11 @@ class Cap:
         return self
 
     def release(self):
-        """Drops one reference."""
-        self.refs -= 1
-        if self.refs == 0:
-            self.dropped()
+        """Drops one reference. Once too often does nothing, where nobody else has one."""
+        if self.refs:
+            self.refs -= 1
+            if not self.refs:
+                self.dropped()
 
     def dropped(self):
         """The last reference is gone."""
