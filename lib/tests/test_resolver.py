@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Promises that a program resolves, kept in its own vat and passed on to others before."""
 
-from bed import THING, Thing
+from bed import THING, Bed, Thing
 from vatkit import alone, connected, error_of, everywhere, raised
 
 from capnrpc_micro.objects.client import release, retain
@@ -453,3 +453,33 @@ def test_a_promise_as_the_main_object(vats):
     release(here)
     release(theirs)
     vats.done(thing)
+
+
+def test_a_peer_resolves_its_promise_to_what_leads_there():
+    """It names a promise of ours that has become its own, gets that back, and closes the circle."""
+    for called in (False, True):
+        bed = Bed()
+        end, peer = bed.peer(Thing(bed))
+        theirs = peer.client({"senderPromise": 7})
+        main = peer.client({"senderHosted": 8})
+        ours, resolver = promise(THING, bed.host)
+        call = main.same(ours)
+        body = peer.read("call")
+        export = body.params.capTable[0].senderPromise
+        resolver.resolve(theirs)
+        peer.read("resolve")
+        if called:
+            theirs.echo(1)
+            assert peer.read("call").target.importedCap == 7
+        peer.results(body.questionId, 0, {"receiverHosted": export})
+        detour = bed.get(call).thing
+        peer.read("finish")
+        main.keep(detour)
+        export = peer.read("call").params.capTable[0].senderHosted
+        peer.send("resolve", {"promiseId": 7, "cap": {"receiverHosted": export}})
+        for one in (theirs, ours, detour):
+            late = one.echo(2)
+            bed.tasks()
+            assert "itself" in late._call.error.reason
+        assert end.conn.error is None
+        bed.cut()

@@ -30,9 +30,10 @@ class Cap:
     promise      whether it may still turn out to be another, told by when_resolved()
     conn         the connection that it is reached over, or None
     stream       of its streaming calls, see `streams`
+    target       the hook that it stands in front of, see `membrane`; or None
     """
 
-    resolution = conn = stream = _watchers = None
+    resolution = conn = stream = target = _watchers = None
     promise = False
 
     def __init__(self, host):
@@ -146,6 +147,22 @@ class BrokenCap(Cap):
         request.reject(self.error)
 
 
+def leads_to(hook, promise):
+    """Whether `hook` is a promise by now, or stands in front of it, so that the promise must not become
+    it: calls would go round for ever."""
+    while hook is not None:
+        hook = hook.resolved()
+        if hook is promise:
+            return True
+        hook = hook.target
+    return False
+
+
+def circle(host):
+    """What a promise is instead of what leads to it."""
+    return BrokenCap(host, Error("the promise was resolved to itself"))
+
+
 class PromiseCap(Cap):
     """A reference to something that is not known yet. Calls wait, and keep their order."""
 
@@ -170,11 +187,10 @@ class PromiseCap(Cap):
 
     def resolve(self, hook):
         """It is `hook`, whose reference it takes over: what waits goes there, in order."""
-        target = hook.resolved()
-        if target is self:  # programs, or peers, have passed a promise on as its own value
+        if leads_to(hook, self):  # programs, or peers, have passed a promise on as its own value
             hook.release()
-            hook = target = BrokenCap(self.host, Error("the promise was resolved to itself"))
-            hook.retain()
+            hook = circle(self.host).retain()
+        target = hook.resolved()
         queue = self._queue
         while queue:  # what a call sends here meanwhile joins the queue
             request = queue.pop(0)

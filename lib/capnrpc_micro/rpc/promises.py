@@ -7,7 +7,7 @@ calls wait until a Disembargo, sent down the same way, has come back.
 """
 
 from ..layout import follow, new_struct
-from ..objects.capability import BrokenCap, Cap, PromiseCap
+from ..objects.capability import BrokenCap, Cap, PromiseCap, leads_to
 from ..objects.promise import Error
 from ..words import const
 from .captable import import_cap, message_target, put_descriptor, release_exports
@@ -39,14 +39,14 @@ class Detour(Cap):
 
     def __init__(self, hook):
         Cap.__init__(self, hook.host)
-        self.hook = hook.retain()
+        self.target = hook.retain()
 
     def send(self, request):
-        self.hook.resolved().send(request)
+        self.target.resolved().send(request)
 
     def dropped(self):
         Cap.dropped(self)
-        self.hook.release()
+        self.target.release()
 
 
 # How often a promise may turn out to be another before it is taken for a circle: none of the vats on it
@@ -198,7 +198,7 @@ def receive_resolve(conn, m, p):
         raise ProtocolError("Resolve of an unknown kind")
     if hook is not None:
         hook.retain()
-        if promise is None or hook.resolved() is promise:
+        if promise is None or leads_to(hook, promise):
             hook.release()  # in the first case it was released while the Resolve was on its way
             error = Error("the promise was resolved to itself")
     if promise is None:
