@@ -2,8 +2,9 @@
 """Scenarios that run three times: within one vat, over one connection and across three vats.
 
 everywhere   makes a test of a function that takes a Vats
-alone        the same for one that is only run within one vat
+connected    the same where there is at least one connection, alone: where there is none
 Vats         the test's own vat, and one from which it gets things
+Wall         an object of the other vat, and our reference to it through a membrane
 Giver        a Thing whose method `self` returns what it was told to
 """
 
@@ -11,6 +12,7 @@ from bed import THING, Bed, Thing
 
 from capnrpc_micro.objects import operations
 from capnrpc_micro.objects.client import release, retain
+from capnrpc_micro.objects.membrane import revocable
 from capnrpc_micro.objects.promise import Error, Promise
 
 
@@ -89,6 +91,28 @@ class Vats:
         self.bed.check_empty(*things)
         for thing in things:
             assert thing.released == 1, thing.released
+
+
+class Wall:
+    """An object of the other vat, and our reference to it through a membrane."""
+
+    def __init__(self, vats, kind=Thing):
+        self.vats = vats
+        self.bed = vats.bed
+        self.thing = kind(vats.bed)
+        self.there = vats.client(self.thing)
+        self.outer, self.revoke = revocable(self.there)
+        self.membrane = self.outer._hook.membrane
+
+    def done(self, *things):
+        """Lets go; checks that the membrane has kept nothing."""
+        release(self.outer)
+        release(self.there)
+        self.vats.done(self.thing, *things)
+        self.check()
+
+    def check(self):
+        assert self.membrane.wrappers == ({}, {}) and self.membrane.calls == []
 
 
 def _run(test, hops, limits):

@@ -3,9 +3,9 @@
 
 from ..message import Message
 from ..schema import Capability
-from .capability import BrokenCap, Cap, Request, hook_of
+from .capability import BrokenCap, Cap, Request, circle, dispatch, hook_of, leads_to
 from .client import Client, release_caps
-from .promise import UNIMPLEMENTED, Error, Promise
+from .promise import UNIMPLEMENTED, Error, Promise, hold_turns, resume_turns
 
 
 def revocable(capability, interface=None):
@@ -45,23 +45,44 @@ def _interface(capability, interface):
 
 
 class _Onward(Cap):
-    """Base: a hook in front of another."""
+    """Base: a hook in front of another, its target, for as long as that does not turn out to be yet
+    another; then it is what instead(that) makes of it."""
 
     def __init__(self, target):
         Cap.__init__(self, target.host)
+        self.promise = target.promise
         self.target = target.retain()
+        target.when_resolved(self._follow)
+
+    def _follow(self, target):
+        if leads_to(target, self):
+            self.turn(circle(self.host))
+        else:
+            self.turn(self.instead(target.resolved()))
+
+    def turn(self, hook):
+        """From now on it is `hook`."""
+        target = self.target
+        self.target = None
+        self.promise = False
+        target.forget(self._follow)
+        self.became(hook.retain())
+        target.release()
 
     def dropped(self):
-        Cap.dropped(self)
-        if self.target is not None:
-            self.target.release()
-            self.target = None
+        if self.target is None:
+            Cap.dropped(self)
+        else:
+            self.turn(BrokenCap(self.host, Error("the capability has been released")))
 
 
 class _Subset(_Onward):
     def __init__(self, target, allowed):
         _Onward.__init__(self, target)
         self._allowed = allowed
+
+    def instead(self, hook):
+        return hook if isinstance(hook, BrokenCap) else _Subset(hook, self._allowed)
 
     def send(self, request):
         for id, ordinal in self._allowed:
@@ -106,17 +127,22 @@ class _Membrane:
         return m
 
     def revoke(self, reason="revoked"):
-        """Breaks all that came through; nothing does any more. Only the first call counts."""
+        """Breaks all that came through; nothing does any more. Only the first call counts.
+
+        reason   an Error, or its reason
+        """
         if self.error is None:
-            self.error = Error(reason)
-            for call in list(self.calls):
-                call.revoked(self.error)
-            for wrappers in self.wrappers:
-                for wrapper in list(wrappers.values()):
-                    wrapper.became(BrokenCap(wrapper.host, self.error).retain())
-                    wrapper.target.release()
-                    wrapper.target = None
-                wrappers.clear()
+            self.error = reason if isinstance(reason, Error) else Error(reason)
+            before = hold_turns()  # whoever is told may release what is listed here
+            try:
+                while self.calls:
+                    self.calls.pop().revoked(self.error)
+                for wrappers in self.wrappers:
+                    while wrappers:
+                        wrapper = wrappers.popitem()[1]
+                        wrapper.turn(BrokenCap(wrapper.host, self.error))
+            finally:
+                resume_turns(before)
 
 
 class _Wrapper(_Onward):
@@ -125,10 +151,12 @@ class _Wrapper(_Onward):
         self.membrane = membrane
         self.inside = inside
 
-    def dropped(self):
-        if self.target is not None:
-            self.membrane.wrappers[self.inside].pop(self.target, None)
-        _Onward.dropped(self)
+    def instead(self, hook):
+        return self.membrane.wrap(hook, self.inside)
+
+    def turn(self, hook):
+        self.membrane.wrappers[self.inside].pop(self.target, None)
+        _Onward.turn(self, hook)
 
     def send(self, request):
         _Crossing(self, request)
@@ -146,7 +174,7 @@ class _Crossing:
         request.onward = inner
         self._membrane.calls.append(self)
         inner.then(self._returned)
-        wrapper.target.resolved().send(inner)
+        dispatch(wrapper.target.resolved(), inner)
 
     def _returned(self, inner):
         if self in self._membrane.calls:
@@ -159,6 +187,5 @@ class _Crossing:
 
     def revoked(self, error):
         """The membrane lets nothing through any more."""
-        self._membrane.calls.remove(self)
         self._request.reject(error)
         self._inner.cancel()
