@@ -103,7 +103,7 @@ def test_a_broken_reference(vats):
     seen = []
     when_broken(dead, seen.append)
     assert seen == [problem(dead)]
-    assert bed.error(settled(dead)) is problem(dead)
+    assert error_of(vats, settled(dead)) == (FAILED, "gone")
     assert equal(dead, dead) is True
     release(dead)
     vats.done()

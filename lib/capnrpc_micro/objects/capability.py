@@ -267,13 +267,10 @@ class LocalCap(Cap):
             if not is_awaitable(value):
                 request.returned(handler.results, value)
                 return
-        if handler.streams:
-            from .streams import gate_of
-
-            gate_of(self).wait_for(request)
         if at_once:
             self.finish_later(value, handler, request)
         elif request.admitted():
+            self.hold_others(handler, request)
             request.waiting = self
             self.starting += 1
             try:
@@ -304,18 +301,33 @@ class LocalCap(Cap):
         elif not request.settled:  # a host may run it at once
             request.task = task
 
+    def hold_others(self, handler, request):
+        """Other calls wait from now on, if this one streams."""
+        if handler.streams:
+            from .streams import gate_of
+
+            gate_of(self).wait_for(request)
+
     def finish_later(self, value, handler, request):
         """A plain handler returned a promise of its result."""
-        if type(value) is CallPromise:
-            request.onward = value._call
-            if value._results is handler.results:  # its results are our results
-                value._call.then(request.follow)
-                return
-        self.start_task(value, handler, request)
+        self.hold_others(handler, request)
+        if not passes_on(value, handler, request):
+            self.start_task(value, handler, request)
 
     def withdraw(self, request):
         """A request whose task has not begun was cancelled."""
         self.starting -= 1
+
+
+def passes_on(value, handler, request):
+    """Whether a handler has returned a call whose results are its own: then they will be."""
+    if type(value) is not CallPromise:
+        return False
+    request.onward = value._call
+    if value._results is not handler.results:
+        return False
+    value._call.then(request.follow)
+    return True
 
 
 async def _run(cap, handler, request, value):
@@ -332,6 +344,8 @@ async def _serve(cap, handler, request, value):
         if value is None:
             request.begun()
             value = cap.run(handler, request)
+            if passes_on(value, handler, request):
+                return
         if is_awaitable(value):
             promise = value
             value = await value
@@ -342,7 +356,7 @@ async def _serve(cap, handler, request, value):
         raise
     else:
         _tell(request.returned, handler.results, value)
-        if type(promise) is CallPromise:
+        if type(promise) is CallPromise and promise._stream is None:
             release(promise)  # its results' capabilities have been passed on
 
 

@@ -10,7 +10,7 @@ part that is lost has no meaning. The C++ implementation does the same.
 
 from ..limits import Limits
 from .capability import PromiseCap
-from .promise import OUT_OF_MEMORY, Promise, again
+from .promise import CANCELLED, OUT_OF_MEMORY, Promise, again
 
 # For the caller.
 
@@ -31,6 +31,8 @@ class Stream:
 
     def sent(self, call, bytes, limits):
         """A call of so many bytes was made."""
+        # Short ones count as longer, so that three streams do not use up the questions of a connection.
+        bytes = max(bytes, limits.window_bytes // ((limits.questions >> 2) + 1))
         self.flying += bytes
         self._window = limits.window_bytes
         call.then(_Acknowledge(self, bytes).settled)
@@ -90,8 +92,10 @@ def stream(hook, interface, ordinal, args, kwargs):
     conn = target.conn
     promise = target.call(interface, ordinal, args, kwargs)
     call = promise._call
-    m = call.message if conn is None else conn.out  # it has just been built there
-    size = 0 if call.settled or m is None else (m.hi - m.lo) << 2
+    size = 0
+    if not call.settled:
+        m = call.message if conn is None else conn.out  # it has just been built there
+        size = (m.hi - m.lo) << 2
     state.sent(call, size, Limits if conn is None else conn.limits)
     promise._stream = state
     return promise
@@ -134,7 +138,8 @@ class Gate(PromiseCap):
 
     def _answered(self, request):
         self._busy = False
-        self.error = request.error
+        if request.error is not CANCELLED:
+            self.error = request.error
         queue = self._queue
         while queue and not self._busy:
             request = queue.pop(0)
