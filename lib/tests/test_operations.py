@@ -93,7 +93,6 @@ def test_a_client_is_released_when_its_block_is_cancelled(vats):
 
 @alone
 def test_a_broken_reference(vats):
-    bed = vats.bed
     dead = broken("gone", THING)
     assert error_of(vats, dead.echo(1)) == (FAILED, "gone")
     call = dead.self()
@@ -285,7 +284,7 @@ def test_settled_is_cancelled(vats):
     theirs, resolver = promise(THING)
     here = vats.given(theirs)
     hook = here._hook.resolved()
-    before = len(hook._watchers)
+    before = len(hook._watchers or ())
     first, second = bed.spawn(settled(here)), bed.spawn(settled(here))
     bed.settle()
     bed.host.cancel(first)

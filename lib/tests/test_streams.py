@@ -481,27 +481,27 @@ def test_the_connection_of_a_writer_is_lost(vats):
         vats.done(sink)
 
 
-@everywhere
-def test_an_object_that_ends_its_own_stream(vats):
-    """The program itself cancels the coroutine that serves a write: that part is lost."""
+@connected
+def test_a_program_cancels_the_method_that_serves_a_part(vats):
+    """The writer hears that it is lost; the object goes on."""
     bed = vats.bed
     sink = Slow(bed)
-    there = vats.client(sink)
+    there, other = vats.client(sink), vats.client(sink)
     there.write(0)
-    there.write(1)
+    other.write(1)
     bed.settle()
-    for end in bed.ends or (None,):
-        answers = end.conn.answers.values() if end else ()
-        for answer in list(answers):
+    for end in bed.ends:
+        for answer in list(end.conn.answers.values()):
             if answer.task is not None:
                 bed.host.cancel(answer.task)
-    if vats.hops:
-        bed.settle()
-        assert sink.got == ["cancelled"]
-        assert "cancelled" in bed.error(there.read()).reason
-    else:
-        _let_all(vats, sink)
+    bed.settle()
+    assert sink.got == ["cancelled"]
+    sink.waiting.pop(0)
+    sink.go()
+    assert bed.get(drained(other)) is None and bed.get(other.read()).y == 2
+    assert "cancelled" in bed.error(drained(there)).reason
     release(there)
+    release(other)
     vats.done(sink)
 
 

@@ -175,3 +175,20 @@ def raised(fn, *arguments, kind=Error):
     except kind as error:
         return error
     raise AssertionError("an exception was expected")
+
+
+def finishes_of(vats):
+    """How many Finish messages were sent."""
+    return sum(end.sent.count("finish") for end in vats.bed.ends)
+
+
+def canceled(vats, fn):
+    """Lets fn cancel something: on each connection one more Finish goes out."""
+    bed = vats.bed
+    bed.settle()
+    before = finishes_of(vats)
+    fn()
+    bed.settle()
+    assert finishes_of(vats) - before == vats.hops
+    for end in bed.ends:
+        assert end.conn.error is None
