@@ -37,6 +37,8 @@ def __getattr__(name):
     where = _ATTRIBUTES.get(name)
     if where is not None:
         module = __import__(__name__ + "." + where, None, None, (name,))
+        if where in ("objects.operations", "objects.membrane"):
+            __import__(__name__ + ".net.host")  # what they make runs in an event loop
         value = globals()[name] = getattr(module, name)
         return value
     if not name.startswith("_"):

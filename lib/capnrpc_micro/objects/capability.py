@@ -11,6 +11,7 @@ from .client import CallPromise, Client, release, release_caps, release_results
 from .dispatch import find_handler, handlers_of, put_params, put_results
 from .promise import (
     CANCELLED,
+    CIRCLE,
     OUT_OF_MEMORY,
     UNIMPLEMENTED,
     Error,
@@ -158,11 +159,6 @@ def leads_to(hook, promise):
     return False
 
 
-def circle(host):
-    """What a promise is instead of what leads to it."""
-    return BrokenCap(host, Error("the promise was resolved to itself"))
-
-
 class PromiseCap(Cap):
     """A reference to something that is not known yet. Calls wait, and keep their order."""
 
@@ -189,7 +185,7 @@ class PromiseCap(Cap):
         """It is `hook`, whose reference it takes over: what waits goes there, in order."""
         if leads_to(hook, self):  # programs, or peers, have passed a promise on as its own value
             hook.release()
-            hook = circle(self.host).retain()
+            hook = BrokenCap(self.host, CIRCLE).retain()
         target = hook.resolved()
         queue = self._queue
         while queue:  # what a call sends here meanwhile joins the queue

@@ -3,9 +3,9 @@
 
 from ..message import Message
 from ..schema import Capability
-from .capability import BrokenCap, Cap, Request, circle, dispatch, hook_of, leads_to
+from .capability import BrokenCap, Cap, Request, dispatch, hook_of, leads_to
 from .client import Client, release_caps
-from .promise import UNIMPLEMENTED, Error, Promise, hold_turns, resume_turns
+from .promise import CIRCLE, UNIMPLEMENTED, Error, Promise, hold_turns, resume_turns
 
 
 def revocable(capability, interface=None):
@@ -56,7 +56,7 @@ class _Onward(Cap):
 
     def _follow(self, target):
         if leads_to(target, self):
-            self.turn(circle(self.host))
+            self.turn(BrokenCap(self.host, CIRCLE))
         else:
             self.turn(self.instead(target.resolved()))
 

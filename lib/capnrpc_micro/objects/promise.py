@@ -54,6 +54,7 @@ def overloaded(reason):
 # Made while there is memory.
 OUT_OF_MEMORY = overloaded("out of memory")
 CANCELLED = Error("the call was cancelled")
+CIRCLE = Error("the promise was resolved to itself")
 
 
 def error_from(exception):

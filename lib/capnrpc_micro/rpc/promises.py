@@ -8,7 +8,7 @@ calls wait until a Disembargo, sent down the same way, has come back.
 
 from ..layout import follow, new_struct
 from ..objects.capability import BrokenCap, Cap, PromiseCap, leads_to
-from ..objects.promise import Error
+from ..objects.promise import CIRCLE, Error
 from ..words import const
 from .captable import import_cap, message_target, put_descriptor, release_exports
 from .wire import NO_ROOM, ProtocolError, begin, body, key, put_exception, put_key, read_exception
@@ -200,7 +200,7 @@ def receive_resolve(conn, m, p):
         hook.retain()
         if promise is None or leads_to(hook, promise):
             hook.release()  # in the first case it was released while the Resolve was on its way
-            error = Error("the promise was resolved to itself")
+            error = CIRCLE
     if promise is None:
         return
     promise.promise = False
