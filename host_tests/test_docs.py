@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The program in docs/messages.md, run as printed, on CPython and on MicroPython."""
+"""The programs in docs/, run as printed, on CPython and on MicroPython."""
 
 import os
 import pathlib
@@ -11,21 +11,28 @@ import pytest
 from micropython import command
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "docs" / "messages.md").read_text()
+PAGES = ("messages.md", "programming.md")
+
+# A program that imports what is generated from a schema, what it prints, and the schema with its name.
+PROGRAM = re.compile(
+    r"```python\n((?:(?!```).)*from \w+_capnp import(?:(?!```).)*)```\n\nprints\n\n```\n(.*?)```",
+    re.S,
+)
+SCHEMA = re.compile(r"`(\w+\.capnp)`:\n\n```capnp\n(.*?)```", re.S)
 
 
-def block(language):
-    return re.search(rf"```{language}\n(.*?)```", PAGE, re.S)[1]
-
-
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize(
     "interpreter", [[sys.executable], command()], ids=["CPython", "MicroPython"]
 )
-def test_program(tmp_path, interpreter):
-    (tmp_path / "addressbook.capnp").write_text(block("capnp"))
-    (tmp_path / "program.py").write_text(block("python"))
+def test_program(tmp_path, interpreter, page):
+    text = (ROOT / "docs" / page).read_text()
+    program, expected = PROGRAM.search(text).groups()
+    name, schema = SCHEMA.search(text).groups()
+    (tmp_path / name).write_text(schema)
+    (tmp_path / "program.py").write_text(program)
     subprocess.run(
-        [sys.executable, "-m", "capnpc_micropython", "addressbook.capnp"],
+        [sys.executable, "-m", "capnpc_micropython", name],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT / "tools")},
         check=True,
@@ -39,5 +46,4 @@ def test_program(tmp_path, interpreter):
         text=True,
         check=True,
     )
-    expected = PAGE.split("prints\n\n```\n")[1].split("```")[0]
     assert done.stdout == expected
