@@ -15,6 +15,7 @@ from capnrpc_micro.objects.client import retain
 from capnrpc_micro.objects.promise import Error, Promise
 from capnrpc_micro.rpc.connection import Connection
 from capnrpc_micro.schema import EMPTY, Interface, Struct
+from capnrpc_micro.words import MICROPYTHON
 
 # The kinds of messages, by the union's tag in rpc.capnp.
 KINDS = (
@@ -216,7 +217,8 @@ class Bed:
     """Vats in one process. `a` and `b` are the ends of the first link."""
 
     def __init__(self):
-        gc.collect()  # what an earlier bed left must not leave too small holes on a board's heap
+        if MICROPYTHON:
+            gc.collect()  # what an earlier bed left must not leave too small holes on a board's heap
         self.host = Host()
         self.ends = []
         self.a = self.b = None
