@@ -342,6 +342,7 @@ def _keep(conn, m, k, root, stays, question):
     answer.hold(len(message.b))
     if stays:
         answer.silent = not h[k - 1]
+        conn.tails = conn.tails or not answer.silent
     return answer
 
 

@@ -297,9 +297,9 @@ def import_cap(conn, m, t, d, n, settles):
         hook = conn.exports.get(id)
         if hook is None:
             return _broken(conn, Error("receiverHosted names an export that does not exist"))
-        return _own(conn, hook, settles)
+        return own(conn, hook, settles)
     if which == _RECEIVER_ANSWER and n:
-        return _own(conn, promised_answer(conn, m, t + d), settles)
+        return own(conn, promised_answer(conn, m, t + d), settles)
     if which == _THIRD_PARTY_HOSTED and n:
         id = key(h, 2 * body(m, t + d, 1, 1)[0])  # through the vine
     elif which > _SENDER_PROMISE:
@@ -312,7 +312,8 @@ def import_cap(conn, m, t, d, n, settles):
     return hook
 
 
-def _own(conn, hook, settles):
+def own(conn, hook, settles):
+    """The hook of what came to the peer from here, see import_cap."""
     hook = hook.resolved()
     return on_demand.Detour(hook) if settles and hook.conn is conn else hook
 

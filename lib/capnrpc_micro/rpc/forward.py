@@ -11,7 +11,7 @@ from ..objects.client import release_caps
 from ..objects.promise import error_from
 from ..words import const
 from .answers import Answer
-from .questions import Question, begin_call, check_call, end_call, undo
+from .questions import Pipeline, Question, begin_call, check_call, end_call, undo
 from .wire import BODY, CALL_CONTENT, NO_ROOM, begin, put_key
 
 # Call.
@@ -48,7 +48,9 @@ def forward(conn, target, request):
         if tail:
             m.h[k + _SEND_TO] = _YOURSELF
         parts.copy_pointer(m, at + CALL_CONTENT, request.message, request.message.root)
-        if not tail:
+        if tail:
+            tail = Tail(request, question)
+        else:
             request.onward = question
             question.then(request.follow)
         end_call(conn, question, at)
@@ -57,7 +59,7 @@ def forward(conn, target, request):
         request.reject(error_from(error))
         return
     if tail:
-        Tail(request, question)
+        tail.replace(request)
 
 
 def respond(answer, message):
@@ -70,32 +72,53 @@ def _put_copy(m, p, _, message):
     parts.copy_pointer(m, p, message, message.root)
 
 
+class _Elsewhere(Pipeline):
+    """A capability in results that go to the peer itself: we are never told which it is."""
+
+    promise = False
+
+    def release(self):
+        Pipeline.release(self)
+        self.question.tail.unwanted()
+
+
 class Tail(Answer):
-    """The entry of a call that was passed on to where it came from: in the place of its Answer until
-    its Finish, because calls may be pipelined on it."""
+    """The entry of a call that was passed on to where it came from, in the place of its Answer:
+    calls may be pipelined on it until its Finish, and on what was pipelined until nobody refers to it.
+    """
 
     def __init__(self, answer, question):
-        conn = self.conn = answer.conn
-        self.host = conn.host
+        self.conn = answer.conn
+        self.host = answer.host
         self.key = answer.key
+        self.finished = False
+        self.held = 0
         self.begin()
         self.question = question
         question.tail = self
-        self.hold(answer.held)
-        answer.let_go()
+        question.new_pipeline = _Elsewhere
+        for path in answer.pipelines or ():
+            question.pipeline(path)
+
+    def replace(self, answer):
+        """The call was sent: tells the peer so, in place of the Answer. Takes no memory but for output."""
+        conn = self.conn
+        question = self.question
+        self.held = answer.held
+        answer.held = 0
         conn.answers[self.key] = self
         m = conn.out
         try:
             t = begin(m, _RETURN, 2, 1)
+        except NO_ROOM as error:
+            conn.fail_output(error)
+        else:
             h = m.h
             put_key(h, 2 * t, self.key)
             h[2 * t + _FLAGS] = _KEEP_PARAM_CAPS
             h[2 * t + _TAG] = _TAKE_FROM_OTHER_QUESTION
             put_key(h, 2 * t + _OTHER, question.id)
-        except NO_ROOM as error:
-            conn.fail_output(error)
-            return
-        conn.sent()
+            conn.sent()
         pipelines = answer.pipelines
         while pipelines:
             path, hook = pipelines.popitem()
@@ -112,18 +135,21 @@ class Tail(Answer):
 
     def finish(self, flags):
         self.forget()
-        self.let_go()
-        if self.question.source is None:
-            self.question.cancel()
-        else:
-            self.question.finish(_FINISH_FLAGS)
-            self.abandoned(self.question)
+        self.finished = True
+        self.unwanted()
 
-    def abandoned(self, question):
-        """Its question is over."""
-        question.source = None
-        self.conn.questions.remove(question.id)
+    def unwanted(self):
+        self.pipelines = self.question.pipelines
+        Answer.unwanted(self)
 
     def cancel(self):
-        """The connection is gone, and the question with it."""
         self.let_go()
+        self.finished = False
+        question = self.question
+        if self.conn.error is not None:
+            return  # it breaks with all others
+        if question.source is None:
+            question.cancel()
+        else:
+            question.finish(_FINISH_FLAGS)
+            self.conn.questions.remove(question.id)

@@ -10,6 +10,7 @@ from ..objects.capability import Request
 from ..objects.client import release_caps
 from ..words import const
 from .answers import Answer, send_return
+from .captable import own
 from .wire import ProtocolError
 
 # Return.
@@ -84,8 +85,9 @@ def _settled(answer):
     if message is not None:
         message = message.copy()
         message.root = answer.value.root - answer.value.lo
-        message.caps = message.caps and list(message.caps)
-        for hook in message.caps or ():
+        # Calls that were pipelined on them have come through the peer.
+        message.caps = [hook and own(question.conn, hook, True) for hook in message.caps or ()]
+        for hook in message.caps:
             if hook is not None:
                 hook.retain()
     question.returned(message, answer.error)
