@@ -73,18 +73,27 @@ CASES = {
     # A connection for which there is no memory is refused, and does not keep its socket.
     "no_memory_for_a_connection": """
     server = await capnp.serve(Service(), "127.0.0.1", {port})
-    real = tcp.Connection
+    told = []
+    tick = tcp.Connection.tick
+    def counted(conn, elapsed):
+        told.append(tick(conn, elapsed))
+        return told[-1]
+    tcp.Connection.tick = counted
     def full(*arguments):
         raise MemoryError
-    tcp.Connection = full
-    for _ in range(6):
-        reader, writer = await asyncio.open_connection("127.0.0.1", {port})
-        data = await reader.read(-1)
-        assert b"no memory for another connection" in data, data
-        writer.close()
-        await writer.wait_closed()
+    for module, name in ((tcp, "Connection"), (tcp.pump, "run_link")):
+        real = getattr(module, name)
+        setattr(module, name, full)
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", {port})
+            data = await reader.read(-1)
+            assert b"no memory for another connection" in data, data
+            writer.close()
+            await writer.wait_closed()
+        setattr(module, name, real)
     assert server.refused == 6 and not server.links
-    tcp.Connection = real
+    assert told == [None] * 3, "clocks go on without a connection"
+    tcp.Connection.tick = tick
     peer = await capnp.connect("127.0.0.1", {port})
     assert (await peer.bootstrap(Echo).echo(5)).y == 5
     await peer.close()

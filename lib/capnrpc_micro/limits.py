@@ -38,7 +38,7 @@ class Limits:
     first_ms = 10000  # time a peer that has connected may take until it sends its first message
     ping_ms = 30000  # quiet time after which the peer is asked whether it is still there
     dead_ms = 30000  # time it may take to answer that; then the connection is lost
-    idle_ms = 0  # time without a call after which a connection is ended
+    idle_ms = 0  # time without any call, made or under way, after which a connection is ended
 
     # One server.
     connections = 4

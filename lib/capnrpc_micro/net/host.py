@@ -4,7 +4,7 @@
 import asyncio
 import time
 
-from ..objects.promise import Promise
+from ..objects.promise import Promise, error_from
 from ..words import MICROPYTHON
 
 
@@ -56,12 +56,15 @@ else:
 async def tell_time(conn):
     """Tells a connection how time goes by, until it ends."""
     before = _now()
-    left = conn.tick(0)
-    while left is not None:
-        await asyncio.sleep(left / 1000)
-        now = _now()
-        left = conn.tick(_since(now, before))
-        before = now
+    try:
+        left = conn.tick(0)
+        while left is not None:
+            await asyncio.sleep(left / 1000)
+            now = _now()
+            left = conn.tick(_since(now, before))
+            before = now
+    except MemoryError as error:  # else nobody would ever notice that the peer is gone
+        conn.abort(error_from(error))
 
 
 async def wait_for(call, seconds):

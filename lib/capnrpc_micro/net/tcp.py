@@ -119,16 +119,17 @@ class Links:
         conn.tails = self._tails
         if self._dump is not None:
             conn.dump = self._dump(name)
-        clock = None
+        clock = HOST.start(tell_time(conn))
 
         def closed(link):
-            if clock is not None:
-                HOST.cancel(clock)
+            HOST.cancel(clock)
             on_closed(link)
 
-        link = pump.run_link(conn, stream, closed)
-        clock = HOST.start(tell_time(conn))
-        return link
+        try:
+            return pump.run_link(conn, stream, closed)
+        except MemoryError:
+            conn.lost("no memory")  # which ends the clock, too
+            raise
 
 
 async def serve(main, host="0.0.0.0", port=7000, limits=None, tails=False, dump=None):

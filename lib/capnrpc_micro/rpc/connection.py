@@ -73,8 +73,10 @@ class Connection:
         # Counted for limits and for stats().
         self.call_bytes = self.running = self.refused = self.bytes_in = self.bytes_out = 0
         self.most_answers = self.most_imports = self.most_output = 0
-        # For tick(): ms since the last input and the last sign of use, bytes_in when it was last called.
-        self.quiet = self.calm = self.seen = 0
+        # For tick(): ms since the last input and since the last call, 0 for some time since the last tick;
+        # `asked` is whether the peer was asked whether it is there and nothing has come since.
+        self.quiet = self.calm = 0
+        self.ping = None  # the last such question
         self.host = host
         self.limits = limits
         self.restore = restore
@@ -145,7 +147,9 @@ class Connection:
                     return False
                 if self.dump is not None:
                     self.dump(0, m.b[start << 2 : receiver.start << 2])
-                if not answer_quickly(self, m):
+                if answer_quickly(self, m):
+                    self.calm = 0
+                else:
                     self._handle(m)
                 if m.caps is not None:
                     release_caps(m)  # nobody has taken them over
@@ -170,6 +174,7 @@ class Connection:
         which = m.h[2 * t]
         unknown = False
         if which == _CALL:
+            self.calm = 0
             unknown = answers.receive_call(self, m, q)
         elif which == _RETURN:
             on_demand.receive_return(self, m, q)

@@ -14,6 +14,7 @@ from .wire import NO_ROOM, begin, put_key
 _BOOTSTRAP = const(8)  # of Message
 
 _NEVER = const(1 << 28)
+_LONGEST = const(0x1FFFFFFF)  # of counted times: with another it is a small integer everywhere
 
 
 def tick(conn, elapsed):
@@ -21,48 +22,57 @@ def tick(conn, elapsed):
     if conn.error is not None:
         return None
     limits = conn.limits
-    conn.quiet += elapsed
-    conn.calm += elapsed
-    if conn.bytes_in != conn.seen:
-        conn.seen = conn.bytes_in
-        if not conn.asked:
-            conn.calm = 0  # a call, or whatever was not just the answer to our question
+    asking = conn.ping is not None and not conn.ping.settled
+    # Input and calls set these to 0, some time since the last tick.
+    if not conn.quiet:
         conn.asked = False
-    first = 0 if conn.bytes_in else conn.first_ms
-    if first and conn.quiet >= first:
-        conn.abort(Error("no message came within %d ms" % first, DISCONNECTED))
-        return None
+    conn.quiet = conn.quiet and min(conn.quiet + elapsed, _LONGEST) or 1
+    left = _NEVER
+    limit = conn.first_ms
+    if limit and not conn.bytes_in:
+        left = limit - conn.quiet
+        if left <= 0:
+            conn.abort(Error("no message came within %d ms" % limit, DISCONNECTED))
+            return None
     limit = limits.idle_ms
-    if limit and conn.calm >= limit:
-        conn.abort(Error("nothing was called for %d ms" % limit, DISCONNECTED))
-        return None
-    left = (limit or _NEVER) - conn.calm
+    if limit:
+        if len(conn.questions) > asking:
+            conn.calm = 0  # a call is under way
+        for answer in conn.answers.values():
+            if not answer.settled:
+                conn.calm = 0
+        conn.calm = conn.calm and min(conn.calm + elapsed, _LONGEST) or 1
+        if conn.calm >= limit:
+            conn.abort(Error("nothing was called for %d ms" % limit, DISCONNECTED))
+            return None
+        left = min(left, limit - conn.calm, limit >> 2)
     limit = limits.ping_ms
     if limit:
+        if not conn.asked and conn.quiet >= limit:
+            conn.asked = True
+            conn.quiet = limit  # the time that the program was too busy to ask in does not count
+            if not asking:
+                _ask(conn)
         if conn.asked:
             limit += limits.dead_ms
             if conn.quiet >= limit:
                 conn.end(Error("the peer has not answered for %d ms" % limit, DISCONNECTED))
                 return None
-        elif conn.quiet >= limit:
-            _ask(conn)
-            limit += limits.dead_ms
-        left = min(left, limit - conn.quiet)
-    if first:
-        left = min(left, first - conn.quiet)
+            left = min(left, limit - conn.quiet)
+        else:
+            left = min(left, limit - conn.quiet, limit >> 2)
     return max(left, 1)
 
 
 def _ask(conn):
     """Sends a Bootstrap, whatever the limit on questions says: they may be what waits in vain."""
-    conn.asked = True
     m = conn.out
-    question = Question(conn)
     try:
+        question = conn.ping = Question(conn)
+        question.then(release_results)
         t = begin(m, _BOOTSTRAP, 1, 1)
     except NO_ROOM as error:
         conn.fail_output(error)
     else:
         put_key(m.h, 2 * t, question.id)
-        question.then(release_results)
         conn.sent()

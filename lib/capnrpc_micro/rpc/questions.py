@@ -162,6 +162,7 @@ def begin_call(conn, target, question):
     """Begins the Call of a question. Returns the position of its frame; the id is in."""
     m = conn.out
     at = m.begin_with(CALL_FRAME)
+    conn.calm = 0
     put_key(m.h, 2 * (at + BODY), question.id)
     target.put_target(m, at + CALL_TARGET)
     target.used = True
