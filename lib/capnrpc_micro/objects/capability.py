@@ -307,8 +307,14 @@ class LocalCap(Cap):
     def finish_later(self, value, handler, request):
         """A plain handler returned a promise of its result."""
         self.hold_others(handler, request)
-        if not passes_on(value, handler, request):
+        if passes_on(value, handler, request):
+            return
+        if request.admitted():
             self.start_task(value, handler, request)
+        elif isinstance(value, CallPromise):
+            release(value)
+        elif not isinstance(value, Promise):
+            value.close()  # a coroutine that nobody will run
 
     def withdraw(self, request):
         """A request whose task has not begun was cancelled."""

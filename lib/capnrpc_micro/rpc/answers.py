@@ -371,8 +371,7 @@ def answer_later(conn, hook, handler, value, question, m):
         answer = Answer(conn, question, None, 0)
         answer.message = _Caps(m.caps)
         m.caps = None
-        if answer.admitted():
-            hook.finish_later(value, handler, answer)
+        hook.finish_later(value, handler, answer)
     except MemoryError:
         if isinstance(value, CallPromise):
             release(value)

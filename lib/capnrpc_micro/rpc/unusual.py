@@ -57,7 +57,8 @@ def receive_unimplemented(conn, m, p):
     id = key(m.h, 2 * t)
     error = Error("not implemented by the peer", UNIMPLEMENTED)
     question = conn.questions.get(id)
-    if which in (_CALL, _BOOTSTRAP) and question is not None and question.tail is None:
+    asked = question is not None and question.tail is question.source is None
+    if asked and which in (_CALL, _BOOTSTRAP):
         conn.questions.remove(id)
         release_exports(conn, question.exports)
         question.returned(None, error)
