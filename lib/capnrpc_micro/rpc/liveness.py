@@ -48,6 +48,7 @@ def tick(conn, elapsed):
         left = min(left, limit - conn.calm, limit >> 2)
     limit = limits.ping_ms
     if limit:
+        left = min(left, limit >> 2)  # nobody tells when something comes
         if not conn.asked and conn.quiet >= limit:
             conn.asked = True
             conn.quiet = limit  # the time that the program was too busy to ask in does not count
@@ -58,9 +59,7 @@ def tick(conn, elapsed):
             if conn.quiet >= limit:
                 conn.end(Error("the peer has not answered for %d ms" % limit, DISCONNECTED))
                 return None
-            left = min(left, limit - conn.quiet)
-        else:
-            left = min(left, limit - conn.quiet, limit >> 2)
+        left = min(left, limit - conn.quiet)
     return max(left, 1)
 
 
