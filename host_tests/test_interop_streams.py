@@ -5,7 +5,7 @@ import asyncio
 import random
 
 import pytest
-from interop import fails, shared_board
+from interop import fails, schema, shared_board
 from interop_pycapnp import sum_after
 
 board = shared_board()
@@ -81,11 +81,38 @@ def test_a_stream_that_fails(board):
 
     async def scenario(client):
         sink = client.thing.sink(2).sink
-        await write(sink, [100] * 5)
+        _, earlier = await write(sink, [100] * 5)
         failed = sink.write(b"")
         for call in (failed, sink.write(b"more"), sink.done()):
             assert "nothing to write" in (await fails(call)).description
+        for call, _ in earlier:
+            await call
         assert (await client.thing.echo(1)).y == 1
+
+    board.run(scenario)
+
+
+@_ONE_AT_A_TIME
+def test_a_writer_that_goes_away(board):
+    """Its calls are cancelled in the middle, which is no failure: another one goes on."""
+
+    async def scenario(client):
+        for closing in (False, True):
+            other = await board.connect()
+            promise = other.thing.defer().thing
+            sink = client.thing.sink(1).sink
+            await other.thing.echo(0)
+            assert (await client.thing.settle(sink.cast_as(schema.Thing))).waiting
+            shared = promise.cast_as(schema.Sink)
+            await shared.write(b"first")
+            calls = [shared.write(b"second") for _ in range(20)]
+            await other.thing.echo(0)
+            if closing:
+                other.close()
+            calls.clear()
+            expected, _ = await write(sink, [100] * 20)
+            assert (await told(sink))[0] >= expected[0] + 5
+            other.close()
 
     board.run(scenario)
 
