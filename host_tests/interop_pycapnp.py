@@ -99,6 +99,9 @@ class Thing(schema.Thing.Server):
     async def pump(self, thing, first, count, window, _context, **kwargs):
         return await pump(thing, first, count, window)
 
+    async def drip(self, thing, count, _context, **kwargs):
+        return await drip(thing, count)
+
     async def hold(self, thing, _context, **kwargs):
         await self._wait()
 
@@ -197,6 +200,15 @@ async def pump(thing, first, count, window):
         if x < first + count:
             calls.append(thing.echo(x))
     return wrong
+
+
+async def drip(thing, count):
+    """Calls thing.echo(x) as Thing.drip() does; returns how many answers were wrong."""
+    calls = []
+    for x in range(count):
+        calls.append(thing.echo(x))
+        await asyncio.sleep(0)
+    return sum([(await call).y != x for x, call in enumerate(calls)])
 
 
 def memory():

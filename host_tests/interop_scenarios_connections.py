@@ -69,7 +69,7 @@ async def one_after_another(thing, peer):
     async def session():
         await call(peer, 7)
 
-    await keeps_nothing(thing, peer, session, 2000)
+    await keeps_nothing(thing, peer, session, 1000)
 
 
 async def fifty_at_a_time(thing, peer):

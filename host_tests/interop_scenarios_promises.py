@@ -9,7 +9,7 @@ import random
 
 import interop_capnp
 from interop_scenarios import fails, ys
-from interop_thing import Thing, pump
+from interop_thing import Thing, drip, pump
 
 import capnrpc_micro as capnp
 
@@ -55,6 +55,47 @@ async def a_promise_among_results(thing, peer):
         capnp.release(found)
         capnp.release(results)
         while mine and not mine.gone_:
+            await thing.echo(0)
+
+
+async def calls_in_every_turn(thing, peer):
+    """Some are under way through the other side when the promise turns out to be our own object: those
+    that are made from then on must not overtake them."""
+    for k in range(30):
+        call = thing.defer() if k % 2 else await thing.promise(thing)
+        mine = Thing()
+        dripping = asyncio.create_task(drip(call.thing, 50))
+        for _ in range(k):
+            await asyncio.sleep(0)
+        assert (await thing.settle(mine)).waiting
+        assert await dripping == 0
+        assert mine.seen_ == list(range(50))
+        if k % 2:
+            await call
+        capnp.release(call)
+        while not mine.gone_:
+            await thing.echo(0)
+
+
+async def what_a_promise_sets_in_motion(thing, peer):
+    """Calls that are made in the moment when it turns out to be our own object."""
+    for _ in range(10):
+        mine = Thing()
+        call = thing.defer()
+        promise = call.thing
+        calls = [promise.echo(x) for x in range(20)]
+
+        def go_on(_, promise=promise, calls=calls):
+            for x in range(20, 40):
+                calls.append(promise.echo(x))
+
+        call.then_(go_on)
+        assert (await thing.settle(mine)).waiting
+        await call
+        assert await ys(calls) == list(range(40))
+        assert mine.seen_ == list(range(40))
+        capnp.release(call)
+        while not mine.gone_:
             await thing.echo(0)
 
 
@@ -201,6 +242,8 @@ async def a_promise_of_one_connection_given_to_another(thing, peer):
 SCENARIOS = (
     calls_wait_for_a_call_to_return,
     a_promise_among_results,
+    calls_in_every_turn,
+    what_a_promise_sets_in_motion,
     promises_that_break,
     promises_of_promises,
     settled_in_the_middle_of_other_calls,

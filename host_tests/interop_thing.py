@@ -85,6 +85,9 @@ class Thing(interop_capnp.Thing.Server):
     async def pump(self, thing, first, count, window):
         return await pump(thing, first, count, window)
 
+    async def drip(self, thing, count):
+        return await drip(thing, count)
+
     async def hold(self, thing):
         await self.wait()
 
@@ -139,6 +142,18 @@ async def pump(thing, first, count, window):
             wrong += (await calls.pop(0)).y != x - window
         if x < first + count:
             calls.append(thing.echo(x))
+    return wrong
+
+
+async def drip(thing, count):
+    """Calls thing.echo(x) as Thing.drip() does; returns how many answers were wrong."""
+    calls = []
+    for x in range(count):
+        calls.append(thing.echo(x))
+        await asyncio.sleep(0)
+    wrong = 0
+    for x in range(count):
+        wrong += (await calls[x]).y != x
     return wrong
 
 

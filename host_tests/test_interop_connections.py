@@ -68,8 +68,8 @@ def keeps_nothing(board, session, times):
 
 
 def test_one_after_another(board):
-    numbers = iter(range(3000))
-    keeps_nothing(board, lambda: call(board, next(numbers)), 3000)
+    numbers = iter(range(2200))
+    keeps_nothing(board, lambda: call(board, next(numbers)), 2200)
 
 
 def test_fifty_at_a_time(board):

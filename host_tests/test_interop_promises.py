@@ -13,7 +13,7 @@ import re
 import capnp
 import pytest
 from interop import INTERPRETERS, PATIENCE, bench, fails, new_address, shared_board
-from interop_pycapnp import Thing, pump
+from interop_pycapnp import Thing, drip, pump
 
 board = shared_board()
 
@@ -242,6 +242,46 @@ def test_a_promise_of_one_board_given_to_another(boards, whose):
         await second.thing.keep()
 
     run_between(boards, scenario)
+
+
+def test_calls_in_every_turn_of_a_board(boards):
+    """Some are under way, through the client and the first board, when what the second has been given
+    turns out to be its own object: those that it makes from then on must not overtake them."""
+
+    async def scenario(first, second):
+        for k in range(20):
+            hers = (await second.thing.many(1)).things[0]
+            promise = first.thing.defer().thing
+            await first.thing.echo(0)
+            dripping = second.thing.drip(promise, 40)
+            for _ in range(k // 4):
+                await second.thing.echo(0)
+            assert (await first.thing.settle(hers)).waiting
+            assert (await dripping).wrong == 0
+            assert list((await hers.seen()).xs) == list(range(40))
+
+    run_between(boards, scenario)
+
+
+def test_calls_in_every_turn(board):
+    """The same the other way: what a client's promise turns out to be is its own object."""
+
+    async def scenario(client):
+        for k in range(20):
+            mine = Thing()
+            if k % 2:
+                promise = (await client.thing.promise(client.thing)).thing
+            else:
+                promise = client.thing.defer().thing
+            dripping = asyncio.ensure_future(drip(promise, 40))
+            for _ in range(k):
+                await asyncio.sleep(0)
+            settling = client.thing.settle(mine)  # while the calls go on
+            assert await dripping == 0
+            assert (await settling).waiting
+            assert mine.heard == list(range(40))
+
+    board.run(scenario)
 
 
 def test_a_board_between_two_clients(board):

@@ -69,6 +69,9 @@ interface Thing {
 
   released @22 () -> (count :Int32);
   # How many objects of the vat nobody refers to any more.
+
+  drip @23 (thing :Thing, count :Int32) -> (wrong :Int32);
+  # As pump(), from 0, but makes one call in each turn of the event loop.
 }
 
 interface Sink {

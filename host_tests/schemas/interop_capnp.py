@@ -69,6 +69,10 @@ Thing.methods_(
         "descriptors", _INT32 | 1 << 5, None,
     )),
     "released", EMPTY, Struct("", 1, 0, ("count", _INT32 | 0 << 5, None)),
+    "drip", Struct("", 1, 1, (
+        "thing", _INTERFACE | 0 << 5, Thing,
+        "count", _INT32 | 0 << 5, None,
+    )), Struct("", 1, 0, ("wrong", _INT32 | 0 << 5, None)),
 )
 Sink.methods_(
     "write", Struct("", 0, 1, ("data", _DATA | 0 << 5, None)), STREAM,
