@@ -10,10 +10,6 @@ from interop_pycapnp import sum_after
 
 board = shared_board()
 
-_ONE_AT_A_TIME = pytest.mark.xfail(
-    strict=True, reason="calls do not wait for one of a coroutine that is declared `-> stream`"
-)
-
 
 async def write(sink, sizes, window=65536, seed=22):
     """Writes pieces of these sizes, `window` bytes ahead of the answers, which is what C++ does; pycapnp
@@ -43,7 +39,7 @@ async def told(sink):
 # What a board keeps of calls that wait is less than what C++ writes ahead.
 KINDS = [
     pytest.param(0, 65536, id="plain"),
-    pytest.param(1, 16384, id="coroutine", marks=_ONE_AT_A_TIME),
+    pytest.param(1, 16384, id="coroutine"),
 ]
 
 
@@ -63,7 +59,6 @@ def test_writing(board, kind, window):
     board.run(scenario)
 
 
-@_ONE_AT_A_TIME
 def test_several_streams_at_the_same_time(board):
     async def scenario(client):
         sinks = [client.thing.sink(k % 2).sink for k in range(4)]
@@ -74,7 +69,6 @@ def test_several_streams_at_the_same_time(board):
     board.run(scenario)
 
 
-@_ONE_AT_A_TIME
 def test_a_stream_that_fails(board):
     """Everything that is called after it fails, too: who asks in the end knows that something is
     missing. The connection lives."""
@@ -92,7 +86,6 @@ def test_a_stream_that_fails(board):
     board.run(scenario)
 
 
-@_ONE_AT_A_TIME
 def test_a_writer_that_goes_away(board):
     """Its calls are cancelled in the middle, which is no failure: another one goes on."""
 
