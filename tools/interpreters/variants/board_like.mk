@@ -9,3 +9,7 @@ MICROPY_PY_FFI = 0
 
 # TLS takes its memory from the MicroPython heap, as on rp2, so that -X heapsize= bounds it too.
 MBEDTLS_CONFIG_FILE = \"$(VARIANT_DIR)/../mbedtls_board_like.h\"
+
+# The module `emu`, through which allocations on the MicroPython heap go.
+SRC_C += $(abspath $(VARIANT_DIR)/../emu.c)
+LDFLAGS_EXTRA += -Wl,--wrap=gc_alloc,--wrap=gc_realloc,--wrap=mp_obj_exception_add_traceback
