@@ -343,21 +343,22 @@ class Short(Bed):
         """Starts program(bed, kept) on the board, which deals with what the library tells it: Errors
         and MemoryError. What it has put into the list `kept` is released in the end, whatever it
         met: a program must be able to clean up without memory."""
-        self._programs.append(Host.start(self.board, self._run(program)))
-
-    async def _run(self, program):
         kept = [None] * 8
+        self._programs.append(Host.start(self.board, self._run(program(self, kept), kept)))
+
+    async def _run(self, program, kept):
+        met = None
         try:
-            await program(self, kept)
-        except (Error, MemoryError):
-            if not (self.shortage.failed or self._disconnects):
-                raise
+            await program
+        except Exception as error:
+            met = error
         for thing in kept:
             if thing is not None:
                 try:
                     release(thing)
                 except MemoryError:
                     self.wrong("MemoryError from release()")
+        return met
 
     # The loop.
 
@@ -425,6 +426,12 @@ class Short(Bed):
         for task in self._programs:
             if not task.done:
                 self.wrong("a program waits for ever")
+            elif task.value is not None:
+                if not isinstance(task.value, MemoryError):
+                    if self._refused(task.value):
+                        self.wrong("a program has met %r" % task.value)
+                elif not self.shortage.failed:
+                    raise task.value
         for at, (task, want, fails) in enumerate(self._asked):
             what = self._judge(task, want, fails)
             if what:
@@ -467,6 +474,12 @@ class Short(Bed):
         if isinstance(error, Error):
             if error.type == fails:
                 return None
+            return self._refused(error)
+        return repr(error)
+
+    def _refused(self, error):
+        """What is wrong with the error that a call or a program has met, or None."""
+        if isinstance(error, Error):
             if error.type == OVERLOADED and (self.shortage.failed or self._disconnects):
                 self.errors.append(error)
                 return None

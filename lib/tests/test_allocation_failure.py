@@ -327,21 +327,23 @@ def cancellation_by_the_board(bed):
 
 
 async def _keeps(bed, kept):
+    # A call is kept before it is awaited, so that its results can be released whatever happens.
     back = bed.back
-    results = await back.self()
-    kept[0] = results
-    kept[1] = retain(results.thing)
-    kept[2] = await back.pair()
+    kept[0] = back.self()
+    kept[1] = retain((await kept[0]).thing)
+    kept[2] = back.pair()
+    await kept[2]
     release(kept[2])
     kept[2] = None
-    kept[3] = await kept[1].echo(1)
+    await kept[1].echo(1)
     # Its own object, without a wire.
-    kept[4] = await kept[1].same(bed.server)
-    kept[5] = kept[4].thing.later(2)
-    kept[6] = kept[5] and kept[4].thing.self()
-    assert (await kept[5]).y == 2
-    kept[7] = kept[6].thing.same(back)
-    await kept[7]
+    kept[3] = kept[1].same(bed.server)
+    mine = (await kept[3]).thing
+    kept[4] = mine.later(2)
+    kept[5] = mine.self()
+    assert (await kept[4]).y == 2
+    kept[6] = kept[5].thing.same(back)
+    await kept[6]
 
 
 def results_on_the_board(bed):
@@ -361,9 +363,7 @@ def declarations(bed):
     async def calls(bed, kept):
         back = bed.back.cast_as(new)
         kept[0] = back.self()
-        kept[1] = kept[0].thing
-        kept[1] = await back.later(x=1)
-        assert kept[1].y == 1
+        assert (await back.later(x=1)).y == 1
         kept[2] = (await kept[0]).thing.echo(2)
         assert (await kept[2]).y == 2
 
