@@ -511,13 +511,18 @@ class Short(Bed):
                 self.wrong("%s: %r is wrong" % (what, task.value.y))
 
 
+def needs_emu():
+    """Skips the test where chosen allocations cannot be made to fail."""
+    if emu is None:
+        skip("needs an interpreter with the module emu")
+
+
 def needs(mode):
     """Skips the test where memory cannot be made short in this way."""
-    if mode is Locked:
-        if heap_lock is None:
-            skip("needs micropython.heap_lock")
-    elif emu is None:
-        skip("needs an interpreter with the module emu")
+    if mode is not Locked:
+        needs_emu()
+    elif heap_lock is None:
+        skip("needs micropython.heap_lock")
     load_all()  # an import that fails is tried again when it is next needed: not the matter here
 
 
