@@ -243,7 +243,7 @@ class _Guard:
             shortage.leave()
         self._lost = True
         self.conn.abort(Error("no memory to read to", OVERLOADED))
-        return bytearray(4096)
+        return bytearray(8)
 
 
 class _Peer(End):
