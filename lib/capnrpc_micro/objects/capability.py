@@ -7,7 +7,7 @@ of it. A Request is a call that is not, or not yet, on a connection.
 
 from ..layout import capability, follow
 from ..message import Builder, MessageError
-from .client import CallPromise, Client, release, release_caps, release_results
+from .client import CallPromise, Client, is_awaitable, release, release_caps, release_results
 from .dispatch import find_handler, handlers_of, put_params, put_results
 from .promise import (
     CANCELLED,
@@ -369,20 +369,6 @@ def _tell(fn, *arguments):
         fn(*arguments)
     finally:
         resume_turns(before)
-
-
-async def _example():
-    pass
-
-
-_coroutine = _example()
-_AWAITABLE = (type(_coroutine), CallPromise, Promise)
-_coroutine.close()
-
-
-def is_awaitable(value):
-    """Whether a handler returned something to wait for: a coroutine or a promise."""
-    return type(value) in _AWAITABLE
 
 
 class Call(Promise):

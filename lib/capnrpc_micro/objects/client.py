@@ -4,6 +4,7 @@
 from ..layout import StructReader, struct_at
 from ..schema import STREAM
 from ..words import const
+from .promise import Promise
 
 # Kinds, as in `layout`.
 _STRUCT = const(15)
@@ -120,6 +121,20 @@ def _pipelined(call, type, path, name):
     if kind == _STRUCT:
         return _Path(call, extra[0] if isinstance(extra, tuple) else extra, path)
     raise AttributeError("%s is no capability: await the call to read it" % name)
+
+
+async def _example():
+    pass
+
+
+_coroutine = _example()
+_AWAITABLE = (type(_coroutine), CallPromise, Promise)
+_coroutine.close()
+
+
+def is_awaitable(value):
+    """Whether a handler returned something to wait for: a coroutine or a promise."""
+    return type(value) in _AWAITABLE
 
 
 def retain(thing):

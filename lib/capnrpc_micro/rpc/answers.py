@@ -7,8 +7,8 @@ table: its Return says that no Finish is needed.
 
 from ..layout import blob, follow
 from ..message import Message
-from ..objects.capability import LocalCap, Request, dispatch, hook_of, is_awaitable
-from ..objects.client import CallPromise, release, release_caps, release_results
+from ..objects.capability import LocalCap, Request, dispatch, hook_of
+from ..objects.client import CallPromise, is_awaitable, release, release_caps, release_results
 from ..objects.dispatch import find_handler, put_results
 from ..objects.promise import OUT_OF_MEMORY, UNIMPLEMENTED, Error, again, error_from
 from ..words import const, new_views

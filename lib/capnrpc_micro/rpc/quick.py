@@ -9,7 +9,8 @@ what it brings; the tests run every scenario with and without it.
 
 from ..layout import StructReader, fill, new_struct, put_field, refuse
 from ..message import Builder
-from ..objects.capability import LocalCap, is_awaitable
+from ..objects.capability import LocalCap
+from ..objects.client import is_awaitable
 from ..objects.dispatch import put_results, read
 from ..words import const
 from .answers import answer_later, send_exception, send_results
