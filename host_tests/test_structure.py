@@ -18,6 +18,9 @@ SCHEMAS = sorted(LIBRARY.rglob("*.capnp"))
 
 # What the core may take from outside: it must run where there is nothing else.
 CORE_MODULES = {"array", "micropython", "struct", "sys", "uctypes"}
+# What `identity` may take: `cryptography` only where it is installed; TLS only in `pinned`.
+IDENTITY_MODULES = {"binascii", "cryptography", "gc", "hashlib", "os"}
+TLS_MODULES = {"asyncio", "ssl", "tempfile", "tls"}
 
 
 def imports(path):
@@ -71,6 +74,9 @@ def test_imports_go_one_way(path):
         assert layer_of(other) in allowed, f"{path.name} imports {other.relative_to(LIBRARY)}"
     if layer in (*CORE, EXTRA):
         assert others <= CORE_MODULES
+    if layer == "identity":
+        pinned = path.stem.startswith("pinned")
+        assert others <= IDENTITY_MODULES | (TLS_MODULES if pinned else set())
 
 
 def test_the_package_itself_loads_nothing():

@@ -21,7 +21,7 @@ _FILES = {
 }
 LAYERS = (
     *("limits", "words", "message", "layout", "schema", "objects", "rpc"),
-    *("net", "dump", "device"),
+    *("net", "dump", "identity", "device"),
 )
 WIRE = LAYERS[1:5]
 CORE = LAYERS[:7]
