@@ -30,7 +30,7 @@ EXTRA = "extra"
 # The layers whose modules that are loaded when first needed count as parts of the core.
 CORE_ON_DEMAND = ("objects", "rpc")
 # Membranes and forwarding: what a program pays for passing capabilities on. Paths in the library.
-OBJECTS_EXTRA = ()
+OBJECTS_EXTRA = ("objects/membrane.py", "rpc/forward.py")
 
 # Prints the library's files that are loaded for a connection, which cannot be made without limits
 # and is of no use without a schema.
