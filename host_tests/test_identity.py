@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import pathlib
 import random
+import re
 import shutil
 import ssl
 import subprocess
@@ -391,3 +392,26 @@ print(SecretKey.load({str(tmp_path / "key.pem")!r}, create=True), flush=True)
         process.stdin.flush()
     said = {process.communicate()[0] for process in processes}
     assert said == {f"{SecretKey.load(str(tmp_path / 'key.pem'))}\n"}
+
+
+# The page about it.
+
+
+@pytest.mark.parametrize(
+    "interpreter", [[sys.executable], command()], ids=["CPython", "MicroPython"]
+)
+def test_the_programs_of_the_page(interpreter, tmp_path):
+    page = (LIB.parent / "docs" / "identity.md").read_text()
+    programs = re.findall(r"```python\n(.*?)```", page, re.S)
+    said = ""
+    for program in programs:
+        code = f"import sys; sys.path.insert(0, {str(LIB)!r})\n{program}"
+        said += subprocess.run(
+            [*interpreter, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+    lines = said.splitlines()
+    assert re.fullmatch(r"capnp://sha-256:[\w-]{43}@192\.0\.2\.7:7000/\.\.\.", lines[0])
+    assert lines[1] == "('192.0.2.7', 7000)"
+    key = SecretKey.load(str(tmp_path / "key.pem"))
+    assert lines[2] == f"{key} 32 {len(key.certificate)}"
+    assert len(lines) == 3
