@@ -55,6 +55,8 @@ class Task:
 
     def step(self):
         """Runs it until it is suspended or done."""
+        if self.done:  # cancelled by a task that was ready before it
+            return
         thrown = self.thrown
         self.thrown = None
         before = self.host.current
