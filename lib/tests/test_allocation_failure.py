@@ -6,7 +6,7 @@ all that follow failing, too, until the board has answered what it is at.
 """
 
 import shortcases as cases
-from shortage import Locked, Once, Stuck, exhaust
+from shortage import Once, exhaust
 
 CALLS = (
     cases.bootstrap,
@@ -70,11 +70,3 @@ def test_ends():
 
 def test_programs():
     exhaust(Once, PROGRAMS)
-
-
-def test_a_heap_that_is_full():
-    exhaust(Stuck, ALL, 5)
-
-
-def test_a_heap_that_is_locked():
-    exhaust(Locked, ALL)
