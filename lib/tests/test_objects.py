@@ -9,6 +9,7 @@ from capnrpc_micro.objects.promise import (
     DISCONNECTED,
     FAILED,
     OVERLOADED,
+    TURNS,
     UNIMPLEMENTED,
     Error,
     Promise,
@@ -113,6 +114,23 @@ def test_a_turn_that_raises_does_not_stop_those_behind_it():
         pass
     later(seen.append, 2)
     assert seen == [1, 2]
+
+
+def test_turns_keep_nothing():
+    """What was settled last, or at the same time as something that is kept, is not kept by that."""
+    bed = Bed()
+    promises = [Promise(bed.host) for _ in range(3)]
+    seen = []
+    before = hold_turns()
+    for promise in promises:
+        promise.then(seen.append)
+        promise.resolve(None)
+    assert TURNS.first is promises[0] and TURNS.last is promises[2]
+    resume_turns(before)
+    assert seen == promises
+    assert TURNS.first is TURNS.last is None
+    for promise in promises:
+        assert promise._next is None and not promise._then
 
 
 # Promises.

@@ -102,6 +102,8 @@ def run_turns():
                     raise
                 then.pop(0)
             TURNS.first = promise._next
+            promise._next = None  # whoever keeps one promise keeps no other
+        TURNS.last = promise = None
     except MemoryError:
         pass  # there is none: it goes on when turns run the next time
     finally:
