@@ -19,4 +19,7 @@ def test_on_micropython(path):
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    assert " 0 failed" in done.stdout.splitlines()[-1]
+    summary = done.stdout.splitlines()[-1]
+    assert " 0 failed" in summary
+    if summary.startswith("0 passed"):
+        pytest.skip(done.stdout.splitlines()[0])

@@ -20,7 +20,7 @@ sys.path[:0] = {path!r}
 import run
 runner = run.Runner(False)
 runner.module({module!r})
-sys.exit(bool(runner.counts[1] or not runner.counts[0]))
+sys.exit(bool(runner.counts[1] or not any(runner.counts)))
 """
 
 

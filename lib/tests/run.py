@@ -141,7 +141,7 @@ def main(arguments):
     for name in _names(folder, [name for name in arguments if name != "-v"]):
         runner.module(name)
     print(_line(runner.counts))
-    return 1 if runner.counts[1] or not runner.counts[0] else 0
+    return 1 if runner.counts[1] or not any(runner.counts) else 0
 
 
 if __name__ == "__main__":
