@@ -209,6 +209,6 @@ def test_parts_that_are_loaded():
             emu.fail_after(0)
             assert load("AnyReader").__name__ == "AnyReader", n
             n += 1 if n < 30 else 7
-        assert n > 30
+        assert n > 5  # fewer places where it is frozen
     finally:
         sys.modules[name] = before
