@@ -21,9 +21,10 @@ demo: $(READY) ## a board serves its network interface to pycapnp: five pings cr
 test: $(READY) ## all tests that need no root and no compiler, on CPython and MicroPython
 	@$(RUN) -m pytest
 
-soak: $(READY) ## random messages beside pycapnp, then random vats beside a model, MINUTES=10 each
+soak: $(READY) ## random messages, vats beside a model, a malicious peer, MINUTES=10 each
 	@$(RUN) host_tests/crosscheck/soak.py --minutes $(MINUTES)
 	@$(RUN) host_tests/model_soak.py --minutes $(MINUTES) --seed $$(date +%s)
+	@$(RUN) host_tests/malicious_soak.py --minutes $(MINUTES) --seed $$(date +%s)
 
 lint: $(READY) ## check style, formatting and that generated modules are up to date
 	@$(RUN) -m ruff check .

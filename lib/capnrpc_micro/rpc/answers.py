@@ -168,9 +168,9 @@ class Answer(Request):
         """The peer does not want the results any more."""
         if self.settled:
             self.forget()
+            self.drop()  # first: the peer may have given back already what comes next
             if not flags & _KEEP_RESULT_CAPS:
                 release_exports(self.conn, self.exports)
-            self.drop()
             return
         self.finished = True
         if flags & _NO_WORKAROUND or self.waiting.__class__ is not LocalCap:
