@@ -126,7 +126,7 @@ class Random:
         if what < 96:
             return self.hold()
         if what < 99:
-            return ("tasks",)
+            return ("tasks",) if self.small else __import__("model_more").operation(self)
         return self.hold() if self.calm else self.trouble()
 
     def deliver(self):

@@ -279,3 +279,18 @@ def test_a_promise_that_turns_out_to_be_behind_itself(vats):
             for one in fronts:
                 release(one)
             vats.done()
+
+
+@everywhere
+def test_who_has_let_go_is_not_told(vats):
+    """The last reference to what is behind a membrane goes: nobody is told that it has broken."""
+    wall = Wall(vats)
+    call = wall.outer.many(1)  # another object comes through the membrane
+    held = retain(vats.bed.get(call).things[0])
+    release(call)
+    told = []
+    when_broken(held, told.append)
+    release(held)
+    vats.bed.settle()
+    assert not told
+    wall.done()

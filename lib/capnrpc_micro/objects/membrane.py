@@ -73,6 +73,7 @@ class _Onward(Cap):
         if self.target is None:
             Cap.dropped(self)
         else:
+            self._watchers = None  # who has let go of it is not told that it is gone
             self.turn(BrokenCap(self.host, Error("the capability has been released")))
 
 
