@@ -83,8 +83,7 @@ class Random:
         limits = _TIGHT[0] if chance.below(4) else chance.one_of(_TIGHT)
         self.calls = _MOST_CALLS >> small
         self.refs = _MOST_REFS >> small
-        # Without tail calls: the model does not know their ways, test_rpc_tail_sent.py has their scenarios.
-        self.first = ("world", vats, links, limits, False)
+        self.first = ("world", vats, links, limits, not chance.below(3))
         self.calm = not chance.below(2)
         self.small = small
         self.hasty = chance.below(3)  # how often messages are left lying
