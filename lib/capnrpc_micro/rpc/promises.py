@@ -174,8 +174,10 @@ def lift(conn, id, error):
     if error is not None:
         hook.release()
         hook = BrokenCap(conn.host, error).retain()
-    gate.resolve(hook)
-    gate.release()
+    try:
+        gate.resolve(hook)
+    finally:  # without memory for telling others: the connection ends, and it goes
+        gate.release()
 
 
 def receive_resolve(conn, m, p):
