@@ -6,7 +6,7 @@ all that follow failing, too, until the board has answered what it is at.
 """
 
 import shortcases as cases
-from shortage import Once, exhaust
+from shortage import Locked, Once, Stuck, exhaust
 
 CALLS = (
     cases.bootstrap,
@@ -41,6 +41,8 @@ PROGRAMS = (
     cases.results_on_the_board,
     cases.declarations,
 )
+# With no memory at all for the whole end of a connection, one question's pipelines are left.
+_NOT_WHEN_LOCKED = (cases.disconnection,)
 ALL = CALLS + CAPABILITIES + PIPELINES + PROMISES + FORWARDING + ENDS + PROGRAMS
 
 
@@ -70,3 +72,11 @@ def test_ends():
 
 def test_programs():
     exhaust(Once, PROGRAMS)
+
+
+def test_a_full_heap():
+    exhaust(Stuck, ALL, 3)
+
+
+def test_a_locked_heap():
+    exhaust(Locked, [scenario for scenario in ALL if scenario not in _NOT_WHEN_LOCKED])
