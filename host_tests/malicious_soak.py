@@ -5,17 +5,17 @@
 A failing run prints its seed and a minimal test, and ends the program with status 1.
 """
 
-import argparse
 import pathlib
 import random
 import sys
-import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "lib"), str(ROOT / "lib" / "tests")]
 
-from malicious import attack, shrink
+from malicious import attack, replay
+from seeds import main
+from shrinking import fewer
 
 STEPS = 400  # of one run, at most
 
@@ -27,36 +27,28 @@ class Chance(random.Random):
     one_of = random.Random.choice
 
 
-def report(seed, actions, error):
+def fails(actions):
+    """Whether these actions go wrong, in whatever way."""
+    try:
+        replay(actions)
+    except Exception:  # any at all: that is what is looked for
+        return True
+    return False
+
+
+def report(actions, error, seed):
     """Prints a failure as a test."""
     traceback.print_exception(error, file=sys.stdout)
     print(f"\nseed {seed}\n\ndef test_malicious_{seed}():\n    replay([")
-    for action in shrink(actions):
+    for action in fewer(actions, fails):
         print(f"        {action!r},")
     print("    ])")
 
 
-def main():
-    """Runs seed after seed. Returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="the first")
-    parser.add_argument("--messages", type=int, default=0, help="at least so many, in all")
-    parser.add_argument("--minutes", type=float, default=0)
-    arguments = parser.parse_args()
-    end = time.monotonic() + 60 * arguments.minutes
-    seed = arguments.seed
-    messages = 0
-    while messages < arguments.messages or time.monotonic() < end:
-        actions = []
-        try:
-            messages += attack(seed, STEPS, Chance(seed), done=actions)
-        except Exception as error:
-            report(seed, actions, error)
-            return 1
-        seed += 1
-    print(f"{messages} messages in {seed - arguments.seed} connections")
-    return 0
+def run(seed, done):
+    """One run. Returns how many messages there were."""
+    return attack(seed, STEPS, Chance(seed), done=done)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, "messages", run, report))

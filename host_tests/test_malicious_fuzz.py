@@ -16,30 +16,35 @@ def test_a_malicious_peer():
     assert int(done.stdout.split()[0]) >= MESSAGES
 
 
-def test_a_failure_is_printed_as_a_test(tmp_path):
-    """With a fault planted in the library: a seed, and a test that can be pasted."""
-    program = f"""
-import sys
-sys.argv[1:] = ["--messages", "3000"]
-sys.path.insert(0, {str(SOAK.parent)!r})
-import malicious_soak
+# A fault in the library.
+FAULT = """
 from capnrpc_micro.rpc import answers
 answers.Answer.drop = lambda self: None
-sys.exit(malicious_soak.main())
 """
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+
+
+def python(program):
+    """Runs a Python program."""
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+
+def test_a_failure_is_printed_as_a_test():
+    """With a fault planted in the library: a seed, and a test that can be pasted."""
+    folder = SOAK.parent
+    lib = folder.parent / "lib"
+    start = f"import sys\nsys.path[:0] = {[str(folder), str(lib), str(lib / 'tests')]!r}\n"
+    soak = """
+import malicious_soak as soak
+sys.argv[1:] = ["--messages", "3000"]
+sys.exit(soak.main(soak.__doc__, "messages", soak.run, soak.report))
+"""
+    done = python(start + FAULT + soak)
     assert done.returncode == 1, done.stdout
     printed = done.stdout[done.stdout.index("def test_malicious_") :]
     name, body = printed.split("():", 1)
+    assert len(body) < 3000, body
     test = f"from malicious import replay\n{name}():{body}\n{name[4:]}()\n"
-    tests = SOAK.parent.parent / "lib"
-    test = f"import sys\nsys.path[:0] = [{str(tests)!r}, {str(tests / 'tests')!r}]\n" + test
-    again = subprocess.run([sys.executable, "-c", test], capture_output=True, text=True)
-    assert again.returncode == 0, again.stderr  # without the fault
-    planted = test.replace(
-        "from malicious",
-        "from capnrpc_micro.rpc import answers\n"
-        "answers.Answer.drop = lambda self: None\nfrom malicious",
-    )
-    again = subprocess.run([sys.executable, "-c", planted], capture_output=True, text=True)
-    assert again.returncode == 1 and len(body) < 3000, again.stderr + body
+    again = python(start + test)
+    assert again.returncode == 0, again.stderr
+    again = python(start + FAULT + test)
+    assert again.returncode == 1, "it does not fail again"

@@ -2,6 +2,7 @@
 """Messages of rpc.capnp made and read by hand: its layout, written down a second time.
 
 frame   the bytes of a message
+parse   a message from its bytes
 Peer    in the place of the other end of a link
 """
 
@@ -85,6 +86,13 @@ def frame(which, value, id=None):
     return bytes(data)
 
 
+def parse(data):
+    """A reader of the message with these bytes."""
+    views = new_views(len(data))
+    views[3][:] = data
+    return struct_at(Message(views, 2, len(data) >> 2, None, 1 << 20), 2, 64, MESSAGE)
+
+
 def at(target):
     """A MessageTarget: an export id, or (question id, pointer indexes)."""
     if isinstance(target, int):
@@ -153,10 +161,7 @@ class Peer:
 
     def read(self, which):
         """The next message to us, which must be of this kind: its body."""
-        data = self.frame()
-        views = new_views(len(data))
-        views[3][:] = data
-        message = struct_at(Message(views, 2, len(data) >> 2, None, 1 << 20), 2, 64, MESSAGE)
+        message = parse(self.frame())
         assert message.which_() == which, (which, message.which_())
         return getattr(message, which)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A peer that speaks the protocol wrongly: each message is valid, their order and their numbers are not.
 
-    attack(seed, steps)   a whole run; returns how many messages were sent
-    replay(actions)       the same from a list of what was done, as a failing run prints it
+    attack(seed, steps, chance)   a whole run; returns how many messages were sent
+    replay(actions)               the same from a list of what was done, as a failing run prints it
 
 The victim is a vat with small limits. After each message the invariants hold, which the limits are part
 of; another connection of the same vat goes on being served; in the end nothing is left.
@@ -24,13 +24,10 @@ from bed import (
     Bed,
     Thing,
 )
-from byhand import MESSAGE, at, frame, payload, promised
+from byhand import at, frame, parse, payload, promised
 from invariants import check
 
-from capnrpc_micro.layout import struct_at
-from capnrpc_micro.message import Message
 from capnrpc_micro.objects.client import release
-from capnrpc_micro.words import new_views
 
 LIMITS = {
     "questions": 6,
@@ -80,7 +77,6 @@ class Scene:
         assert self.bed.get(self.root.echo(1)).y == 1
         self.end, self.peer = self.bed.peer(self.thing, **LIMITS)
         self.mine = []  # promises of the calls that the victim's program has made
-        self.served = 0
 
     def do(self, action):
         """Bytes: the peer sends them. Else (what, number): the victim's program does something."""
@@ -125,7 +121,6 @@ class Scene:
             self.bed.ends[1].deliver()
             self.bed.tasks()
         assert call._call.settled and call._call.error is None, "the honest peer is not served"
-        self.served += 1
         release(call)
         release(through)
         release(other)
@@ -184,9 +179,7 @@ class Attacker:
     def look(self):
         """Reads what the victim has sent."""
         for data in self.scene.peer.inbox:
-            views = new_views(len(data))
-            views[3][:] = data
-            m = struct_at(Message(views, 2, len(data) >> 2, None, 1 << 20), 2, 64, MESSAGE)
+            m = parse(data)
             which = m.which_()
             body = getattr(m, which)
             if which in ("call", "bootstrap"):
@@ -392,26 +385,3 @@ def replay(actions):
     for action in actions:
         scene.do(action)
     scene.finish()
-
-
-def shrink(actions):
-    """Fewer actions that still go wrong, in whatever way."""
-    size = len(actions) // 2
-    while size:
-        at = 0
-        while at < len(actions):
-            fewer = actions[:at] + actions[at + size :]
-            if _fails(fewer):
-                actions = fewer
-            else:
-                at += size
-        size //= 2
-    return actions
-
-
-def _fails(actions):
-    try:
-        replay(actions)
-    except Exception:  # any at all: that is what is looked for
-        return True
-    return False

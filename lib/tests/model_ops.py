@@ -316,9 +316,8 @@ class Play:
         """Checks that a reference to an object of this vat, from which it was away for one link at most,
         is that object itself by now."""
         world = self.world
-        if (
-            world.cut or world.tight or self.tails
-        ):  # a tail call's results may stay where they went
+        # A tail call's results may stay where they went.
+        if world.cut or world.tight or self.tails:
             return
         obj = follow(ref.node).obj
         bits, cancelled = world.reach(ref)

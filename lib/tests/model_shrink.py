@@ -5,6 +5,7 @@
 import sys
 
 from model_ops import replay
+from shrinking import fewer
 
 
 def kind_of(error):
@@ -24,16 +25,8 @@ def fails(operations):
 
 def shrink(operations, kind, fails=fails):
     """The operations without all that can be left out while they still fail in this way."""
-    size = len(operations) // 2
-    while size:
-        at = 1  # the world stays
-        while at < len(operations):
-            fewer = operations[:at] + operations[at + size :]
-            if fails(fewer) == kind:
-                operations = fewer
-            else:
-                at += size
-        size //= 2
+    # The world, the first, stays.
+    operations = fewer(operations, lambda rest: fails(rest) == kind, 1)
     return _simplify(operations, kind, fails)
 
 
