@@ -12,7 +12,7 @@ from ..objects.client import CallPromise, is_awaitable, release, release_caps, r
 from ..objects.dispatch import find_handler, put_results
 from ..objects.promise import OUT_OF_MEMORY, UNIMPLEMENTED, Error, again, error_from
 from ..words import const, new_views
-from .captable import import_caps, message_target, put_captable, release_exports
+from .captable import import_caps, message_target, put_captable, release_exports, smaller
 from .wire import (
     BODY,
     NO_ROOM,
@@ -49,6 +49,7 @@ _CANCELED = const(2)
 # Finish, whose two flags are true by default, so the bits say false.
 _KEEP_RESULT_CAPS = const(1)
 _NO_WORKAROUND = const(2)
+_SPARE = const(16)  # see captable
 
 
 class Answer(Request):
@@ -73,6 +74,7 @@ class Answer(Request):
         if conn.error is None:  # else its handler has ended its own connection
             conn.answers[key] = self
             conn.most_answers = max(conn.most_answers, len(conn.answers))
+            conn.answer_room = max(conn.answer_room, len(conn.answers))
 
     def hold(self, size):
         """Charges bytes of memory, for as long as it is in the table or its results are needed."""
@@ -190,8 +192,10 @@ class Answer(Request):
     def forget(self):
         """Takes it out of the table."""
         conn = self.conn
-        if conn.answers.pop(self.key, None) is not None and not conn.answers:
-            conn.answers.clear()  # dicts never shrink
+        conn.answers.pop(self.key, None)
+        if len(conn.answers) + _SPARE << 2 < conn.answer_room:
+            conn.answers = smaller(conn.answers)
+            conn.answer_room = len(conn.answers)
 
     def drop(self):
         """Drops the results that were kept for calls on their capabilities."""
@@ -425,12 +429,11 @@ def receive_finish(conn, m, p):
 
 def lost(conn):
     """The connection is gone: nobody waits for our answers any more."""
-    answers = conn.answers
-    while answers:
-        for question in answers:  # noqa: B007
+    while conn.answers:
+        for question in conn.answers:  # noqa: B007
             break
-        answer = answers[question]
+        answer = conn.answers[question]
         answer.finished = True
         answer.cancel()
         answer.drop()
-        answers.pop(question, None)
+        conn.answers.pop(question, None)

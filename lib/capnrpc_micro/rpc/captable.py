@@ -27,6 +27,19 @@ _THIRD_PARTY_HOSTED = const(5)
 _PIPELINE_BYTES = 256
 
 
+# A dict is replaced when it has less than a quarter of the entries that it has had, or than so many.
+_SPARE = const(16)
+
+
+def smaller(table):
+    """The same entries in a new dict. Dicts never shrink, and on MicroPython each entry that was removed
+    goes on to take time."""
+    try:
+        return dict(table)
+    except MemoryError:
+        return table
+
+
 class Slots:
     """A table keyed by ids that we give out: a list, ids that were freed last first.
 
@@ -134,8 +147,9 @@ class Import(Cap):
         conn = self.conn
         if conn.error is None and conn.imports.get(self.id) is self:
             conn.imports.pop(self.id)
-            if not conn.imports:
-                conn.imports.clear()  # dicts never shrink
+            if len(conn.imports) + _SPARE << 2 < conn.import_room:
+                conn.imports = smaller(conn.imports)
+                conn.import_room = len(conn.imports)
             send_release(conn, self.id, self.received)
 
 
@@ -207,6 +221,7 @@ def _export(conn, hook):
             if id == len(counts):
                 counts.append(0)
             conn.export_ids[hook] = id
+            conn.export_room = max(conn.export_room, len(conn.export_ids))
             if hook.promise:
                 on_demand.watch(conn, id, hook)
         except Exception:
@@ -246,8 +261,10 @@ def release_export(conn, id, count):
         conn.export_ids.pop(hook)
         conn.exports.remove(id)
         if not conn.export_ids:
-            conn.export_ids.clear()  # dicts never shrink
             counts.clear()
+        if len(conn.export_ids) + _SPARE << 2 < conn.export_room:
+            conn.export_ids = smaller(conn.export_ids)
+            conn.export_room = len(conn.export_ids)
         drop_export(conn, id, hook)
 
 
@@ -308,6 +325,7 @@ def import_cap(conn, m, t, d, n, settles):
     if hook is None:
         hook = conn.imports[id] = Import(conn, id, which == _SENDER_PROMISE)
         conn.most_imports = max(conn.most_imports, len(conn.imports))
+        conn.import_room = max(conn.import_room, len(conn.imports))
     hook.received += 1
     return hook
 

@@ -73,6 +73,8 @@ class Connection:
         # Counted for limits and for stats().
         self.call_bytes = self.running = self.refused = self.bytes_in = self.bytes_out = 0
         self.most_answers = self.most_imports = self.most_output = 0
+        # How many entries a dict has had since it was made, see captable.smaller().
+        self.answer_room = self.export_room = self.import_room = 0
         # For tick(): ms since the last input and since the last call, 0 for some time since the last tick;
         # `asked` is whether the peer was asked whether it is there and nothing has come since.
         self.quiet = self.calm = 0
