@@ -8,5 +8,6 @@ import sys
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "lib" / "tests"))
 
 from large_resolver_circles import *
+from large_rpc_drained import *
 from large_streams import *
 from large_streams_more import *
