@@ -82,6 +82,8 @@ class Runner:
     def __init__(self, verbose):
         self.verbose = verbose
         self.counts = [0, 0, 0]
+        if hasattr(gc, "threshold"):  # as serve() sets it: else the heap gets scattered
+            gc.threshold((gc.mem_free() + gc.mem_alloc()) >> 3)
 
     def module(self, name):
         """Runs one test module."""
