@@ -42,6 +42,7 @@ class Limits:
     dead_ms: int
     idle_ms: int
     connections: int
+    handshakes: int
     def __init__(self, **changed: int) -> None: ...
     @staticmethod
     def host(**changed: int) -> Limits: ...

@@ -35,13 +35,14 @@ class Limits:
 
     # One connection, in ms. 0 is never.
     stall_ms = 30000  # time a peer may leave our output above its mark
-    first_ms = 10000  # time a peer that has connected may take until it sends its first message
+    first_ms = 10000  # time a peer that has connected may take until it makes its first call
     ping_ms = 30000  # quiet time after which the peer is asked whether it is still there
     dead_ms = 30000  # time it may take to answer that; then the connection is lost
     idle_ms = 0  # time without any call, made or under way, after which a connection is ended
 
     # One server.
     connections = 4
+    handshakes = 60  # of TLS, that peers begin in a minute
 
     def __init__(self, **changed):
         for name in changed:
@@ -72,6 +73,7 @@ class Limits:
             embargoes=65536,
             call_bytes=64 << 20,
             connections=1024,
+            handshakes=6000,
         )
         limits.__init__(**changed)
         return limits

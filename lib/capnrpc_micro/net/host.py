@@ -42,27 +42,29 @@ class AsyncioHost:
 HOST = Promise.host = AsyncioHost()
 
 if MICROPYTHON:
-    _now = time.ticks_ms
-    _since = time.ticks_diff
+    now = time.ticks_ms
+    since = time.ticks_diff
 else:
 
-    def _now():
+    def now():
+        """The time in ms, of some clock."""
         return int(time.monotonic() * 1000)
 
-    def _since(now, before):
+    def since(now, before):
+        """The ms between two times."""
         return now - before
 
 
 async def tell_time(conn):
     """Tells a connection how time goes by, until it ends."""
-    before = _now()
+    before = now()
     try:
         left = conn.tick(0)
         while left is not None:
             await asyncio.sleep(left / 1000)
-            now = _now()
-            left = conn.tick(_since(now, before))
-            before = now
+            present = now()
+            left = conn.tick(since(present, before))
+            before = present
     except MemoryError as error:  # else nobody would ever notice that the peer is gone
         conn.abort(error_from(error))
 

@@ -7,18 +7,27 @@ An asyncio protocol that lets the transport read straight into the receive buffe
 import asyncio
 import socket
 
+from ..log import WARNING, log
+from .host import HOST, tell_time
+
 _LINGER_S = 1
+_PAUSE_S = 1
 
 
 class Link(asyncio.BufferedProtocol):
     """A connection on a transport. `conn.link` is it; `closed` is set when all is over, and
-    on_closed(link) is called."""
+    on_closed(link) is called.
 
-    def __init__(self, connected):
-        self._connected = connected
+    peer   the digest of the peer's key; None without TLS, or if it has shown none
+    """
+
+    def __init__(self, tls, digest, connection, on_closed):
+        self._tls = tls
+        self._expected = digest
+        self._connection = connection
+        self._on_closed = on_closed
         self.closed = asyncio.Event()
-        self.conn = None
-        self._on_closed = None
+        self.conn = self.peer = self.failure = self._clock = None
         self.transport = None
         self._paused = False  # the transport wants no more output
         self._left = False  # messages wait until the output is below its mark
@@ -26,20 +35,23 @@ class Link(asyncio.BufferedProtocol):
         self._stall = None
         self._linger = None
 
-    def attach(self, conn, on_closed):
-        """Sets the connection that is pumped."""
-        self.conn = conn
-        self._on_closed = on_closed
-        conn.link = self
-        conn.on_end = self._ended
-        self.transport.set_write_buffer_limits(conn.limits.output_mark)
-
     # Called by asyncio.
 
     def connection_made(self, transport):
         self.transport = transport
-        if self._connected is not None:
-            self._connected(self)
+        try:
+            if self._tls is not None:
+                shown = transport.get_extra_info("ssl_object")
+                self.peer = self._tls.digest(shown, self._expected)
+            self.conn = conn = self._connection()
+        except Exception as error:
+            self.failure = error  # for open_link()
+            transport.abort()
+            return
+        conn.link = self
+        conn.on_end = self._ended
+        self._clock = HOST.start(tell_time(conn))
+        transport.set_write_buffer_limits(conn.limits.output_mark)
 
     def get_buffer(self, sizehint):
         return self.conn.receiver.space() if self._alive() else bytearray(4096)
@@ -59,11 +71,12 @@ class Link(asyncio.BufferedProtocol):
         if self.conn is not None:
             self.conn.lost("connection lost: %s" % error if error else "closed")
             self.conn.closed()
+            self._clock.cancel()
         self._unstall()
         if self._linger is not None:
             self._linger.cancel()  # else it would keep all this for its time
         self.closed.set()
-        if self._on_closed is not None:
+        if self.conn is not None:
             self._on_closed(self)
 
     def _hear_the_rest(self):
@@ -140,12 +153,12 @@ class Link(asyncio.BufferedProtocol):
 
     def _ended(self, conn):
         self._write()
-        self.leave(conn.aborted)
+        self._leave(conn.aborted)
 
-    def leave(self, hear_me):
+    def _leave(self, hear_me):
         """Closes; after last words only when the peer has closed, too, or after a while: unread
         input would make the system reset the connection before the peer has read them."""
-        if hear_me and not self.transport.is_closing():
+        if hear_me and self.transport.can_write_eof() and not self.transport.is_closing():
             try:
                 self.transport.write_eof()
                 self.transport.resume_reading()
@@ -157,34 +170,121 @@ class Link(asyncio.BufferedProtocol):
         self._linger = loop.call_later(_LINGER_S, self.transport.abort)
 
 
+class Listener:
+    """Calls accept(socket) for each connection to listening sockets."""
+
+    def __init__(self, sockets, accept):
+        self._accept = accept
+        self._tasks = [HOST.start(self._serve(s)) for s in sockets]
+
+    async def _serve(self, s):
+        loop = asyncio.get_running_loop()
+        with s:
+            while True:
+                try:
+                    peer, _ = await loop.sock_accept(s)
+                except OSError as error:  # no more files, or the peer is gone already
+                    log(WARNING, "cannot accept a connection: %s" % error)
+                    await asyncio.sleep(_PAUSE_S)
+                else:
+                    self._accept(peer)
+
+    def close(self):
+        """Stops to listen."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def wait_closed(self):
+        """Waits until it is closed."""
+        await asyncio.wait(self._tasks)
+
+
 async def start_server(accept, host, port, backlog):
-    """Listens; calls accept(link) for each connection. Returns an asyncio server."""
+    """Listens; calls accept(socket) for each connection. Returns a Listener. Raises OSError."""
     loop = asyncio.get_running_loop()
-    return await loop.create_server(lambda: Link(accept), host, port, backlog=backlog)
+    # Only for its sockets: a server of asyncio has one TLS context, and reads before it is asked.
+    server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    sockets = [s.dup() for s in server.sockets]
+    server.close()
+    for s in sockets:
+        s.setblocking(False)
+        s.listen(backlog)
+    return Listener(sockets, accept)
 
 
-async def refuse(link, frame):
+async def readable(s):
+    """Waits until the peer has sent something, or has closed."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(s, lambda: ready.done() or ready.set_result(None))
+    try:
+        await ready
+    finally:
+        loop.remove_reader(s)
+
+
+async def refuse(s, frame):
     """Sends a last frame to a peer that is not admitted, and closes."""
-    link.transport.write(frame)
-    link.leave(True)
-    await link.closed.wait()
+    loop = asyncio.get_running_loop()
+
+    async def tell():
+        await loop.sock_sendall(s, frame)
+        s.shutdown(socket.SHUT_WR)
+        while await loop.sock_recv(s, 4096):
+            pass
+
+    try:
+        await asyncio.wait_for(tell(), _LINGER_S)
+    except (OSError, asyncio.TimeoutError):
+        pass  # it is gone already, or does not close
+    finally:
+        s.close()
 
 
-def drop(link):
+def drop(s):
     """Closes without a word."""
-    link.transport.abort()
+    s.close()
 
 
 async def connect(host, port):
-    """A Link to a server. Raises OSError."""
+    """A socket to a server. Raises OSError."""
     loop = asyncio.get_running_loop()
-    return (await loop.create_connection(lambda: Link(None), host, port))[1]
+    failure = OSError("%s has no address" % host)
+    for family, kind, number, _, address in await loop.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        s = socket.socket(family, kind, number)
+        try:
+            s.setblocking(False)
+            await loop.sock_connect(s, address)
+            return s
+        except OSError as error:
+            s.close()
+            failure = error
+        except BaseException:
+            s.close()
+            raise
+    raise failure
 
 
-def run_link(conn, link, on_closed):
-    """Starts to pump between a connection and a Link's transport; calls on_closed(link) in the end.
+async def open_link(s, tls, server, digest, connection, on_closed):
+    """Makes a connection on a socket and starts to pump; on_closed(link) is called in the end.
 
-    Returns the Link.
+    tls          identity's Pinned: both sides show their keys first; or None
+    server       whether the peer has connected to us
+    digest       the only digest of the peer's key that is accepted, None: any
+    connection   makes the Connection, once the keys are known
+
+    Returns the Link. Raises OSError and what connection() raises; drop(s) is left to do then.
     """
-    link.attach(conn, on_closed)
+    loop = asyncio.get_running_loop()
+    link = Link(tls, digest, connection, on_closed)
+    context = None if tls is None else tls.context()
+    if server:
+        await loop.connect_accepted_socket(lambda: link, s, ssl=context)
+    else:
+        name = None if tls is None else ""
+        await loop.create_connection(lambda: link, sock=s, ssl=context, server_hostname=name)
+    if link.failure is not None:
+        raise link.failure
     return link

@@ -13,7 +13,7 @@ import socket
 from asyncio import core
 
 from ..words import const
-from .host import HOST
+from .host import HOST, tell_time
 
 # A longer write can block the whole loop on lwIP, whose send buffer is 6400 bytes.
 _PIECE = const(2048)
@@ -27,10 +27,20 @@ def _writable(s):
     yield core._io_queue.queue_write(s)
 
 
+def readable(stream):
+    """Awaited, waits until the peer has sent something, or has closed."""
+    yield core._io_queue.queue_read(stream.s)
+
+
 async def _read_to_the_end(stream):
     scratch = bytearray(64)
     while await stream.readinto(scratch) != 0:
         pass
+
+
+def _close(s, raw):
+    s.close()
+    raw.close()  # a TLS socket whose handshake has failed leaves it open
 
 
 async def _quietly(last_words):
@@ -42,10 +52,15 @@ async def _quietly(last_words):
 
 class Link:
     """A connection on a socket. `conn.link` is it; `closed` is set when all is over, and
-    on_closed(link) is called."""
+    on_closed(link) is called.
 
-    def __init__(self, conn, stream, on_closed):
+    peer   the digest of the peer's key; None without TLS, or if it has shown none
+    """
+
+    def __init__(self, conn, stream, raw, peer, on_closed):
         self.conn = conn
+        self.peer = peer
+        self._raw = raw  # the socket below a TLS socket
         self._on_closed = on_closed
         self.closed = asyncio.Event()
         self._stream = stream
@@ -56,8 +71,9 @@ class Link:
         self._reader = None
         conn.link = self
         conn.on_end = self._ended
+        self._clock = HOST.start(tell_time(conn))
         try:
-            stream.s.setsockopt(_IPPROTO_TCP, _NODELAY, 1)
+            raw.setsockopt(_IPPROTO_TCP, _NODELAY, 1)
         except (AttributeError, OSError):
             pass  # a Unix socket, or a port without the option: slower, but it works
 
@@ -75,10 +91,11 @@ class Link:
             self._reader = None
             await _quietly(self._linger())
             writer.cancel()
-            self._stream.s.close()
+            self._clock.cancel()
+            _close(self._stream.s, self._raw)
             # Asyncio may refer to this task, and so to all of it, for longer than there is a use.
             self.conn.closed()
-            self._rest = self._stream = None
+            self._rest = self._stream = self._raw = None
             self.closed.set()
             self._on_closed(self)
 
@@ -223,11 +240,38 @@ async def connect(host, port):
     return stream
 
 
-def run_link(conn, stream, on_closed):
-    """Starts to pump between a connection and a stream; calls on_closed(link) in the end.
+async def open_link(stream, tls, server, digest, connection, on_closed):
+    """Makes a connection on a stream and starts to pump; on_closed(link) is called in the end.
 
-    Returns the Link.
+    tls          identity's Pinned: both sides show their keys first; or None
+    server       whether the peer has connected to us
+    digest       the only digest of the peer's key that is accepted, None: any
+    connection   makes the Connection, once the keys are known
+
+    Returns the Link. Raises OSError and what connection() raises; drop(stream) is left to do then.
     """
-    link = Link(conn, stream, on_closed)
-    HOST.start(link.run())
+    raw = s = stream.s
+    peer = None
+    n = 0
+    if tls is not None:
+        s = tls.wrap(raw)
+        stream = asyncio.StreamReader(s)
+    first = bytearray(8)  # too few for a message
+    try:
+        if tls is not None:
+            peer, n = await tls.handshake(s, first, digest)
+        conn = connection()
+        try:
+            link = Link(conn, stream, raw, peer, on_closed)
+            conn.receiver.space()[:n] = first[:n]
+            if n:
+                conn.received(n)
+            HOST.start(link.run())
+        except MemoryError:
+            conn.lost("no memory")  # which ends its clock, too
+            raise
+    except BaseException:
+        if tls is not None:
+            s.close()
+        raise
     return link

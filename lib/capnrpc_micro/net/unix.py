@@ -14,7 +14,7 @@ if MICROPYTHON:
 
     from .streams import tidy_heap
 else:
-    from .protocol import Link
+    from .protocol import Listener
 
 _TYPE = 0o170000  # of a file, in st_mode
 _SOCKET = 0o140000
@@ -104,8 +104,7 @@ async def start_server(accept, path, backlog):
         server.task = asyncio.create_task(server._serve(s, accepted, None))
         await asyncio.sleep(0)  # it begins, so that close() can cancel it
     else:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(lambda: Link(accept), sock=s, backlog=backlog)
+        server = Listener([s], accept)
     return _Listener(server, path)
 
 
@@ -124,10 +123,7 @@ async def connect(path):
                 if error.errno != errno.EAGAIN or not tries:
                     raise
             await asyncio.sleep(_PAUSE_S)  # as many as the server lets wait are waiting already
-        if MICROPYTHON:
-            return asyncio.StreamReader(s)
-        loop = asyncio.get_running_loop()
-        return (await loop.create_unix_connection(lambda: Link(None), sock=s))[1]
+        return asyncio.StreamReader(s) if MICROPYTHON else s
     except BaseException:
         s.close()
         raise

@@ -56,7 +56,7 @@ class Connection:
     error      the Error that ended the connection, or None while it lives
     aborted    whether our last message is an Abort
     tails      whether the peer understands tail calls: set by who knows it, or once it has sent one
-    first_ms   how long the peer may take until its first bytes, 0: for ever; see tick()
+    first_ms   how long the peer may still take until its first call, 0: for ever; see tick()
     dump       fn(direction, frames), called with what is received (0) and sent (1), a memoryview of
                whole messages that is valid during the call; or None. See dump.py
     on_end     fn(connection), called once when it ends; the host sets it

@@ -28,12 +28,15 @@ def tick(conn, elapsed):
         conn.asked = False
     conn.quiet = conn.quiet and min(conn.quiet + elapsed, _LONGEST) or 1
     left = _NEVER
-    limit = conn.first_ms
-    if limit and not conn.bytes_in:
-        left = limit - conn.quiet
+    if conn.most_answers:
+        conn.first_ms = 0
+    elif conn.first_ms:
+        left = conn.first_ms - elapsed
         if left <= 0:
-            conn.abort(Error("no message came within %d ms" % limit, DISCONNECTED))
+            text = "no message came within %d ms" % limits.first_ms
+            conn.abort(Error(text, DISCONNECTED))
             return None
+        conn.first_ms = left
     limit = limits.idle_ms
     if limit:
         if len(conn.questions) > asking:
