@@ -115,6 +115,10 @@ class Bench:
                 return
         raise AssertionError(f"{status!r} was expected, but the board says {line!r}")
 
+    def accepted(self):
+        """How many peers have connected so far."""
+        return int(self.board.ask("status").split()[1])
+
     def is_empty(self):
         """Waits until all connections are gone; then nothing of them may be left."""
         self.until("connections 0 ")

@@ -21,9 +21,9 @@ from capnrpc_micro.words import MICROPYTHON
 
 
 def status(server):
-    """How many entries all tables have, and what is charged for calls."""
+    """How many peers have connected so far, how many entries all tables have, and what is charged for calls."""
     connections = [link.conn for link in server.links]
-    line = "connections %d" % len(connections)
+    line = "accepted %d connections %d" % (server.accepted, len(connections))
     for table in ("questions", "answers", "exports", "imports", "embargoes"):
         line += " %s %d" % (table, sum([len(getattr(conn, table)) for conn in connections]))
     return line + " bytes %d" % sum([conn.call_bytes for conn in connections])

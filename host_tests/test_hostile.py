@@ -241,8 +241,9 @@ def conversation(export=0):
 
 def stranger(board, data, reset=False):
     """A connection that sends this and goes away, with a reset or an orderly end."""
+    before = board.accepted()
     s = board.raw()
-    board.until("connections 2 ")
+    board.until(f"accepted {before + 1} ")
     s.sendall(data)
     if reset:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -99,7 +99,7 @@ class Address:
         user, at, server = authority.partition("@")
         digest = _digest(user) if at else _digest("")
         if server:
-            where = _server(server)
+            where = parse_server(server)
         else:
             where, slash, path = ("/" + path).rpartition("/")
             where = _unquote(where)
@@ -161,9 +161,9 @@ def _digest(user):
         raise ValueError("bad digest: not base64url without padding")
 
 
-def _server(text):
-    """HOST:PORT as (host, port)."""
-    if text[0] == "[":
+def parse_server(text):
+    """HOST:PORT or [IPv6]:PORT as (host, port). Raises ValueError."""
+    if text[:1] == "[":
         host, bracket, port = text[1:].partition("]")
         if not bracket or ":" not in host or port and port[0] != ":":
             raise ValueError("bad IPv6 address in brackets")

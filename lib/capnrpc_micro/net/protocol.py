@@ -27,31 +27,36 @@ class Link(asyncio.BufferedProtocol):
         self._connection = connection
         self._on_closed = on_closed
         self.closed = asyncio.Event()
-        self.conn = self.peer = self.failure = self._clock = None
-        self.transport = None
+        self.conn = self.peer = self.failure = self.transport = self._clock = None
         self._paused = False  # the transport wants no more output
         self._left = False  # messages wait until the output is below its mark
         self._flushing = False
         self._stall = None
         self._linger = None
+        if tls is None:
+            self._begin()  # before the transport has the socket: it may have to be told why not
+
+    def _begin(self):
+        conn = self._connection()
+        self._clock = HOST.start(tell_time(conn))
+        self.conn = conn
+        conn.link = self
+        conn.on_end = self._ended
 
     # Called by asyncio.
 
     def connection_made(self, transport):
         self.transport = transport
-        try:
-            if self._tls is not None:
+        if self._tls is not None:
+            try:
                 shown = transport.get_extra_info("ssl_object")
                 self.peer = self._tls.digest(shown, self._expected)
-            self.conn = conn = self._connection()
-        except Exception as error:
-            self.failure = error  # for open_link()
-            transport.abort()
-            return
-        conn.link = self
-        conn.on_end = self._ended
-        self._clock = HOST.start(tell_time(conn))
-        transport.set_write_buffer_limits(conn.limits.output_mark)
+                self._begin()
+            except Exception as error:
+                self.failure = error  # for open_link()
+                transport.abort()
+                return
+        transport.set_write_buffer_limits(self.conn.limits.output_mark)
 
     def get_buffer(self, sizehint):
         return self.conn.receiver.space() if self._alive() else bytearray(4096)

@@ -29,16 +29,18 @@ class _Guest:
     task = why = None
     begun = heard = False
 
-    def __init__(self, stream):
+    def __init__(self, stream, name):
         self.stream = stream
+        self.name = name
         self.since = now()
 
 
 class Server:
     """Lets peers connect.
 
-    links     the connections, as Links
-    refused   how many were turned away: `limits.connections` were open, there was no memory, their
+    links      the connections, as Links
+    accepted   how many peers have connected so far
+    refused    how many were turned away: `limits.connections` were open, there was no memory, their
               TLS handshake failed, or they said nothing
     """
 
@@ -46,10 +48,9 @@ class Server:
         """links: how connections are made, net.links.Links; on_link(link) is called with each new
         one."""
         self.links = []
-        self.refused = 0
+        self.accepted = self.refused = 0
         self._guests = []  # the first is who has waited longest
         self._leaving = 0
-        self._accepted = 0
         self._minute = now()
         self._handshakes = 0  # that have begun in it
         self._watch = None
@@ -69,12 +70,13 @@ class Server:
             self._listener = await pump.start_server(self._accept, host, port, backlog)
 
     def _accept(self, stream):
+        self.accepted += 1
         limit = self._new.limits.connections
         if not self._has_place(limit):
             self._turn_away(stream, "too many connections: the limit is %d" % limit)
             return
         try:
-            guest = _Guest(stream)
+            guest = _Guest(stream, str(self.accepted - 1))
             guest.task = HOST.start(self._admit(guest))
             self._guests.append(guest)
             if self._watch is None and self._new.limits.first_ms:
@@ -110,9 +112,7 @@ class Server:
             if new.secure is not None and not self._may_shake_hands():
                 why = "too many TLS handshakes: the limit is %d a minute" % new.limits.handshakes
             else:
-                number = self._accepted
-                self._accepted += 1
-                link = await new.open(guest.stream, str(number), self._closed, True)
+                link = await new.open(guest.stream, guest.name, self._closed, True)
                 self._guests.remove(guest)
                 if not link.closed.is_set():
                     self.links.append(link)
