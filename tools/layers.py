@@ -21,7 +21,7 @@ _FILES = {
 }
 LAYERS = (
     *("limits", "words", "message", "layout", "schema", "objects", "rpc"),
-    *("net", "dump", "identity", "device"),
+    *("net", "dump", "identity", "vat", "device"),
 )
 WIRE = LAYERS[1:5]
 CORE = LAYERS[:7]

@@ -40,6 +40,18 @@ def peer_digest(der):
     return sha256(public_info(der)).digest()
 
 
+class WrongKey(OSError):
+    """The peer has another key than the one that is expected: it is somebody else."""
+
+
+def wrong_key(expected, met):
+    """A WrongKey that tells both digests; they are no secret."""
+    from .address import digest_text
+
+    names = (digest_text(expected), digest_text(met))
+    return WrongKey("the key of %s was expected, but the peer is %s" % names)
+
+
 def self_signed(info, algorithm, sign):
     """A certificate for a key, DER.
 

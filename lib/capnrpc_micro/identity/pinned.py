@@ -10,7 +10,7 @@ from asyncio import core
 import tls
 
 from ..words import const
-from .certificate import peer_digest
+from .certificate import peer_digest, wrong_key
 
 # MBEDTLS_ERR_X509_FATAL_ERROR. Not 1: the socket takes a positive result for a number of bytes.
 _REFUSED = const(-0x3000)
@@ -23,8 +23,9 @@ class Pinned:
     is called for; but it is called while one of them reads, and only in handshake().
     """
 
-    def __init__(self, key, server):
-        """key: a SecretKey; server: whether peers connect to us, else we to them."""
+    def __init__(self, key, server, anonymous=False):
+        """key: a SecretKey; server: whether peers connect to us, else we to them; anonymous: whether
+        a server also takes clients that show no key."""
         kind = tls.PROTOCOL_TLS_SERVER if server else tls.PROTOCOL_TLS_CLIENT
         self._context = tls.SSLContext(kind)
         self._context.load_cert_chain(key.certificate, key.to_der())
@@ -33,10 +34,11 @@ class Pinned:
         self._context.verify_mode = tls.CERT_OPTIONAL
         self._context.verify_callback = self._check
         self._server = server
+        self._anonymous = anonymous
         self._reading = False
         self._expected = None
         self._seen = None  # a digest that was accepted
-        self._wrong = False  # another one was met
+        self._wrong = None  # another one that was met
 
     def wrap(self, socket):
         """The TLS socket over a connected, non-blocking socket; its handshake is still to come.
@@ -55,10 +57,11 @@ class Pinned:
         buffer   where bytes go that the peer sends at once
         digest   the only one that is accepted; None: any
 
-        Returns (the digest of the peer's key, how many bytes are in the buffer). A server waits
-        for the peer's first bytes, which prove that it has the key. A client returns earlier:
-        what it writes then leaves the socket only when the server has proved it. Raises OSError;
-        then nothing was sent and both sockets are to be closed.
+        Returns (the digest of the peer's key, how many bytes are in the buffer); None for the digest
+        of a client that may be anonymous and is. A server waits for the peer's first bytes, which
+        prove that it has the key. A client returns earlier: what it writes then leaves the socket
+        only when the server has proved it. Raises OSError, WrongKey if it is another key; then
+        nothing was sent and both sockets are to be closed.
         """
         # async
         seen = None
@@ -66,23 +69,23 @@ class Pinned:
             self._reading = True
             self._expected = digest
             self._seen = None
-            self._wrong = False
+            self._wrong = None
             try:
                 n = s.readinto(buffer)
             except OSError:
-                if not self._wrong:
+                if self._wrong is None:
                     raise
             finally:
                 self._reading = False
-            if self._wrong:
-                raise OSError("the peer's key is not the one that was expected")
+            if self._wrong is not None:
+                raise wrong_key(digest, self._wrong)
             seen = self._seen or seen
             if n == 0:
                 raise OSError("the peer has closed the connection during the handshake")
             if n is not None or (seen and not self._server):
                 break
             yield core._io_queue.queue_read(s)
-        if seen is None:
+        if seen is None and not self._anonymous:
             raise OSError("the peer has not shown a certificate")
         return seen, n or 0
 
@@ -96,7 +99,7 @@ class Pinned:
         if not self._reading:
             return _REFUSED
         if self._expected not in (None, digest):
-            self._wrong = True
+            self._wrong = digest
             return _REFUSED
         self._seen = digest
         return 0

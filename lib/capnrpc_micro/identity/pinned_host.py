@@ -12,7 +12,7 @@ import ssl
 import tempfile
 
 from . import keys, pem
-from .certificate import peer_digest, public_info
+from .certificate import peer_digest, public_info, wrong_key
 
 _HANDSHAKE = 22
 _CERTIFICATE = 11
@@ -24,11 +24,13 @@ _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 class Pinned:
     """TLS of a vat as a server, or as a client."""
 
-    def __init__(self, key, server):
-        """key: a SecretKey; server: whether peers connect to us, else we to them."""
+    def __init__(self, key, server, anonymous=False):
+        """key: a SecretKey; server: whether peers connect to us, else we to them; anonymous: whether
+        a server also takes clients that show no key."""
         der = key.to_der()
         self._pem = pem.encode(keys.guess(der), der) + pem.encode(b"CERTIFICATE", key.certificate)
         self._server = server
+        self._anonymous = anonymous
         self._context = None
         self._uses = 0
 
@@ -43,24 +45,26 @@ class Pinned:
         self._uses += 1
         return self._context
 
-    @staticmethod
-    def digest(ssl_object, expected=None):
-        """The digest of the peer's key, after the handshake, before anything is sent.
+    def digest(self, ssl_object, expected=None):
+        """The digest of the peer's key, after the handshake, before anything is sent; None for a
+        client that may be anonymous and is.
 
         ssl_object   an ssl.SSLObject or ssl.SSLSocket
         expected     the only digest that is accepted; None: any
 
-        Raises OSError; then the connection is to be closed.
+        Raises OSError, WrongKey if it is another one; then the connection is to be closed.
         """
         der = ssl_object.getpeercert(True)
         if der is None:
+            if self._anonymous:
+                return None
             raise OSError("the peer has not shown a certificate")
         try:
             digest = peer_digest(der)
         except ValueError as error:
             raise OSError("the peer's certificate: %s" % error)
         if expected not in (None, digest):
-            raise OSError("the peer's key is not the one that was expected")
+            raise wrong_key(expected, digest)
         return digest
 
     def _new_context(self):
@@ -73,7 +77,7 @@ class Pinned:
         self._load(context)
         if self._server:
             context.num_tickets = 0
-            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_mode = ssl.CERT_OPTIONAL if self._anonymous else ssl.CERT_REQUIRED
             # Not only self-signed certificates, and at any time.
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
             context._msg_callback = _truster(context)

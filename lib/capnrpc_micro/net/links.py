@@ -26,8 +26,8 @@ class Links:
     limits    a Limits; None: the defaults
     tails     whether all peers are known to understand tail calls
     dump      fn(name of the connection) that gives a function for Connection.dump; or None
-    secure    fn(server: bool) that gives identity's Pinned for TLS with who has connected to us, or
-              to whom we connect; None: no TLS
+    secure    fn(the digest of the peer's key that is expected, or None) that gives identity's Pinned
+              for TLS with it, or None; None: no TLS
     """
 
     def __init__(self, restore, limits=None, tails=False, dump=None, secure=None):
@@ -45,7 +45,7 @@ class Links:
 
         Raises OSError, and MemoryError.
         """
-        tls = None if self.secure is None else self.secure(server)
+        tls = None if self.secure is None else self.secure(digest)
 
         def connection():
             conn = Connection(HOST, self.limits, self.restore)

@@ -44,9 +44,9 @@ class Server:
               TLS handshake failed, or they said nothing
     """
 
-    def __init__(self, links, on_link=None):
+    def __init__(self, links, on_link=None, on_closed=None):
         """links: how connections are made, net.links.Links; on_link(link) is called with each new
-        one."""
+        one, on_closed(link) when it is gone."""
         self.links = []
         self.accepted = self.refused = 0
         self._guests = []  # the first is who has waited longest
@@ -56,6 +56,7 @@ class Server:
         self._watch = None
         self._new = links
         self._on_link = on_link
+        self._on_closed = on_closed
         self._listener = None
 
     async def start(self, host, port):
@@ -176,6 +177,8 @@ class Server:
     def _closed(self, link):
         if link in self.links:
             self.links.remove(link)
+            if self._on_closed is not None:
+                self._on_closed(link)
 
     async def close(self, why="the vat is shut down"):
         """Stops listening and ends all connections, telling the peers why."""

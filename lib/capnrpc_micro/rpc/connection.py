@@ -57,13 +57,14 @@ class Connection:
     aborted    whether our last message is an Abort
     tails      whether the peer understands tail calls: set by who knows it, or once it has sent one
     first_ms   how long the peer may still take until its first call, 0: for ever; see tick()
+    unused_ms  how long it may go on while neither side refers to anything of the other, 0: for ever
     dump       fn(direction, frames), called with what is received (0) and sent (1), a memoryview of
                whole messages that is valid during the call; or None. See dump.py
     on_end     fn(connection), called once when it ends; the host sets it
     """
 
     dump = resolvers = None
-    first_ms = 0
+    first_ms = unused_ms = unused = 0
 
     def __init__(self, host, limits, restore):
         # All that is set where memory may be short stands here: a new attribute takes some.

@@ -37,6 +37,16 @@ def tick(conn, elapsed):
             conn.abort(Error(text, DISCONNECTED))
             return None
         conn.first_ms = left
+    limit = conn.unused_ms
+    if limit:
+        if conn.imports or conn.answers or len(conn.exports) or len(conn.questions) > asking:
+            conn.unused = 0
+        else:
+            conn.unused += elapsed
+        if conn.unused >= limit:
+            conn.abort(Error("no reference was held for %d ms" % limit, DISCONNECTED))
+            return None
+        left = min(left, limit - conn.unused, limit >> 2)
     limit = limits.idle_ms
     if limit:
         if len(conn.questions) > asking:

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""Layer `vat`: why a connection could not be made, in words. Loaded when one could not."""
+
+from ..identity.certificate import WrongKey
+from ..objects.promise import DISCONNECTED, FAILED, Error
+
+# What TLS says, on MicroPython and CPython, and what has happened.
+_NO_TLS = ("INVALID_RECORD", "WRONG_VERSION", "UNEXPECTED_MESSAGE", "RECORD_LAYER")
+_REFUSED = ("ALERT", "FATAL_ALERT")
+
+
+def error_of(address, error):
+    """The Error that says that there was no connection to an Address because of an OSError.
+
+    Its text has nothing secret: an Address's repr() leaves out the service.
+    """
+    text = str(error)
+    kind = FAILED if isinstance(error, WrongKey) else DISCONNECTED
+    if any(word in text for word in _NO_TLS):
+        text = "TLS was expected, but the peer does not speak it (%s)" % text
+    elif any(word in text for word in _REFUSED):
+        text = "the peer has refused the TLS handshake (%s)" % text
+    return Error("cannot connect to %r: %s" % (address, text), kind)
