@@ -12,7 +12,7 @@ board = shared_board(limits="connections:64")
 # How much more memory may be in use later: bytes on MicroPython, whose collection of garbage takes
 # anything for a reference that looks like one; blocks on CPython. Every connection that kept as much
 # as one object would show.
-NOISE = {"micropython": 16384, "cpython": 100}
+NOISE = {"micropython": 16384, "cpython": 200}
 ROUNDS = 10
 
 
