@@ -190,6 +190,7 @@ class Server:
             link.conn.abort(Error(why, DISCONNECTED))
         for link in links:
             await link.closed.wait()
+        await self._listener.wait_closed()  # now somebody else can listen there
 
     async def wait_closed(self):
         """Waits until close() has been called and is done: forever on most boards."""

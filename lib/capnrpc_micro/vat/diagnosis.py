@@ -21,3 +21,11 @@ def error_of(address, error):
     elif any(word in text for word in _REFUSED):
         text = "the peer has refused the TLS handshake (%s)" % text
     return Error("cannot connect to %r: %s" % (address, text), kind)
+
+
+def said_nothing(address, error):
+    """The Error for a connection that was lost before anything was received from the vat."""
+    text = "%r: %s" % (address, error.reason)
+    if address.digest is None:
+        text += " (if it expects TLS, its address begins with capnp://sha-256:)"
+    return Error(text, error.type)

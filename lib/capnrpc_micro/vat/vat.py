@@ -109,10 +109,14 @@ class Vat:
         return address.with_service(id).uri()
 
     def sturdy_ref(self, service):
-        """The SturdyRef of a service: of this vat's by its id, bytes; of any vat's by its URI.
-        Raises ValueError."""
+        """The SturdyRef of a service: of this vat's by its id, bytes; of any vat's by its URI, as a str or
+        in a field of type AnyPointer, as it stands in messages. Raises ValueError, MessageError."""
         from .sturdy_ref import SturdyRef
 
+        if hasattr(service, "as_"):
+            from ..types import Text
+
+            service = service.as_(Text)
         if isinstance(service, str):
             return SturdyRef(self, Address.parse(service))
         return SturdyRef(self, self.config.address.with_service(service))
@@ -170,7 +174,11 @@ class Vat:
                 # The connection may have been a duplicate, or one that was lost before we noticed.
                 lost = conn is not None and conn.error is not None
                 if not lost or error.type != DISCONNECTED or attempt == _ATTEMPTS - 1:
-                    raise
+                    if not lost or conn.most_imports:
+                        raise
+                    from .diagnosis import said_nothing
+
+                    raise said_nothing(address, error)
             except BaseException:
                 release(client)
                 raise

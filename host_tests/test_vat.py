@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: MIT
+"""Vats in one process, over the loopback address with TLS, on both interpreters."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from layers import LIBRARY
+from micropython import command
+from ports import free_port
+
+PROGRAM = """
+import asyncio, sys
+sys.path[:0] = [{lib!r}, {echo!r}]
+import capnrpc_micro as capnp
+from capnrpc_micro.identity.address import Address
+from echo_capnp import Echo
+
+A, B = ["127.0.0.1:%d" % port for port in {ports}]
+
+class Service(Echo.Server):
+    def echo(self, x):
+        return x
+
+async def started(listen=None, **settings):
+    vat = capnp.Vat(listen=listen, **settings)
+    uri = None
+    if listen is not None:
+        uri = vat.offer(Service(), "echo")
+        await vat.start()
+    return vat, uri
+
+async def works(vat, uri):
+    async with await vat.connect(uri, Echo) as echo:
+        assert (await echo.echo(5)).y == 5
+
+async def fails(vat, service, kind, *texts):
+    # The texts are in the error, and nothing secret is.
+    try:
+        await vat.connect(service, Echo)
+    except capnp.Error as error:
+        text = str(error)
+        assert error.type == kind, text
+        for part in texts:
+            assert part in text, text
+        if isinstance(service, Address):
+            service = service.uri()
+        assert service.rsplit("/", 1)[1] not in text, text
+        return
+    raise SystemExit("an Error was expected: %s" % (texts,))
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.01)
+
+def links(vat):
+    return len(vat._server.links)
+
+async def main():
+{body}
+
+asyncio.run(asyncio.wait_for(main(), 60))
+print("ok")
+"""
+
+CASES = {
+    # However many ask, and one after another; each reference is one of its own.
+    "one_connection_with_a_vat": """
+    vat, uri = await started(A)
+    other = vat.offer(Service(), "other")
+    me, _ = await started()
+    await asyncio.gather(*[works(me, uri if x % 2 else other) for x in range(6)])
+    await works(me, other)
+    assert links(vat) == vat._server.accepted == 1
+    await me.close()
+    await vat.close()
+""",
+    "connections_without_tls_are_not_shared": """
+    vat, uri = await started(A, tls=False)
+    assert uri.startswith("capnp://insecure@" + A + "/"), uri
+    me, _ = await started(limits=capnp.Limits(unused_ms=100))
+    await asyncio.gather(*[works(me, uri) for _ in range(3)])
+    assert vat._server.accepted == 3
+    await until(lambda: not links(vat))
+    await vat.close()
+    await me.close()
+""",
+    # Nothing listens, so there can be no connection.
+    "services_of_the_vat_itself": """
+    vat = capnp.Vat(listen=A)
+    uri = vat.offer(Service(), "echo")
+    await works(vat, uri)
+    await works(vat, Address.parse(uri))
+    await works(vat, vat.sturdy_ref(uri))
+    await fails(vat, Address.parse(uri).with_service(b"no such"), capnp.FAILED,
+                "Unknown persistent service ID")
+    await vat.close()
+""",
+    "a_connection_is_used_both_ways": """
+    a, at_a = await started(A)
+    b, at_b = await started(B)
+    async with await a.connect(at_b, Echo) as echo:
+        await works(b, at_a)
+        assert links(b) == 1 and a._server.accepted == 0
+        assert (await echo.echo(1)).y == 1
+    await a.close()
+    await b.close()
+""",
+    # Both dial at the same time: the connection stays that was made by the vat with the greater digest.
+    "crossed_connections": """
+    async def round_trips(vat, uri):
+        for _ in range(5):
+            await works(vat, uri)
+    for _ in range(4):
+        a, at_a = await started(A)
+        b, at_b = await started(B)
+        await asyncio.gather(round_trips(a, at_b), round_trips(b, at_a))
+        await round_trips(a, at_b)
+        await round_trips(b, at_a)
+        if Address.parse(at_a).digest > Address.parse(at_b).digest:
+            a, b = b, a
+        await until(lambda: (links(a), links(b)) == (1, 0))
+        await a.close()
+        await b.close()
+""",
+    "the_reason_of_a_shutdown": """
+    class Slow(Echo.Server):
+        async def echo(self, x):
+            await asyncio.sleep(100)
+    vat, _ = await started(A)
+    uri = vat.offer(Slow(), "slow")
+    me, _ = await started()
+    async with await me.connect(uri, Echo) as slow:
+        call = slow.echo(1)
+        closing = asyncio.create_task(vat.close("going to sleep"))
+        try:
+            await call
+            raise SystemExit("it was answered")
+        except capnp.Error as error:
+            assert error.type == capnp.DISCONNECTED and "going to sleep" in str(error), error
+        await closing
+    vat, uri = await started(A)
+    await works(me, uri)  # another vat now, with another key
+    await vat.close()
+    await me.close()
+""",
+    # The vat is started again and has the same key: who was connected finds it again.
+    "the_same_vat_again": """
+    key = capnp.SecretKey.generate()
+    me, _ = await started()
+    uris = set()
+    for _ in range(3):
+        vat, uri = await started(A, key=key)
+        uris.add(uri)
+        await works(me, uri)
+        await vat.close()
+    assert len(uris) == 1
+    await fails(me, uri, capnp.DISCONNECTED, "cannot connect to capnp://sha-256:", A)
+    await me.close()
+""",
+    "what_is_wrong": """
+    vat, uri = await started(A)
+    me, _ = await started(limits=capnp.Limits(first_ms=300))
+    right = Address.parse(uri)
+    other = Address(bytes(32), right.where, right.service)
+    await fails(me, other, capnp.FAILED, "the key of sha-256:AAAAAAAAAAA", " was expected",
+                repr(right)[len("capnp://"):].split("@")[0])
+    await fails(me, right.with_service(b"nothing"), capnp.FAILED, "Unknown persistent service ID")
+    await vat.close()
+    # TLS is expected, and there is none.
+    vat, _ = await started(A, tls=False)
+    await fails(me, right, capnp.DISCONNECTED, A, "does not speak it")
+    await vat.close()
+    # No TLS is expected, and there is some.
+    vat, uri = await started(A)
+    await fails(me, Address(None, right.where, b"123"), capnp.DISCONNECTED, "TLS")
+    await vat.close()
+    await fails(me, right, capnp.DISCONNECTED, A)  # nobody is there
+    # Somebody is there, and says nothing.
+    async def silent(reader, writer):
+        try:
+            await reader.read(10000)
+            await reader.read(10000)
+        except OSError:
+            pass
+        writer.close()
+    host, port = right.where
+    server = await asyncio.start_server(silent, host, port)
+    await fails(me, right, capnp.DISCONNECTED, A + " has not answered within 300 ms")
+    server.close()
+    await me.close()
+""",
+    # Nobody refers to anything: the connection goes. Somebody does: it stays.
+    "unused_connections_end": """
+    vat, uri = await started(A)
+    me, _ = await started(limits=capnp.Limits(unused_ms=150))
+    await works(me, uri)
+    await until(lambda: not links(vat))
+    echo = await me.connect(uri, Echo)
+    await asyncio.sleep(0.6)
+    assert links(vat) == 1 and (await echo.echo(2)).y == 2
+    capnp.release(echo)
+    await until(lambda: not links(vat))
+    peers = (me._peers._shared, me._peers._dialled, vat._peers._shared)
+    await until(lambda: not any(peers))
+    await me.close()
+    await vat.close()
+""",
+    "ids": """
+    vat, uri = await started(A)
+    assert Address.parse(uri).service == vat.config.secret_key.derived_id("echo")
+    public = vat.offer(Service(), "for everybody", public=True)
+    assert Address.parse(public).service == b"for everybody"
+    for name in ("echo", "for everybody"):
+        try:
+            vat.offer(Service(), name, public=name != "echo")
+            raise SystemExit("offered twice")
+        except ValueError:
+            pass
+    me, _ = await started()
+    await works(me, public)
+    text = repr(vat.config.secret_key) + repr(Address.parse(uri)) + repr(vat.sturdy_ref(uri))
+    assert uri.rsplit("/", 1)[1] not in text
+    await me.close()
+    await vat.close()
+    nowhere = capnp.Vat()
+    for attempt in (lambda: nowhere.offer(Service(), "echo"), lambda: capnp.Vat(listen="7000"),
+                    lambda: nowhere.sturdy_ref("http://x")):
+        try:
+            attempt()
+            raise SystemExit("a ValueError was expected")
+        except ValueError:
+            pass
+""",
+    "a_main_object_and_the_gateway": """
+    from capnrpc_micro.vat.gateway_capnp import Gateway
+    vat, uri = await started(A, main=Service())
+    me, _ = await started()
+    main = Address.parse(uri).with_service(b"")
+    await works(me, main)
+    await vat.close()
+    vat, uri = await started(A)
+    main = Address.parse(uri).with_service(b"")
+    async with await me.connect(main, Gateway) as gateway:
+        results = await gateway.restore(Address.parse(uri).service)
+        assert (await results.cap.as_(Echo).echo(7)).y == 7
+        capnp.release(results)
+        try:
+            await gateway.restore(b"wrong")
+            raise SystemExit("an unknown id was restored")
+        except capnp.Error as error:
+            assert error.type == capnp.FAILED and "Unknown persistent service ID" in str(error)
+    await me.close()
+    await vat.close()
+""",
+    # What was offered is released in the end, once.
+    "everything_is_let_go": """
+    class Counted(Echo.Server):
+        released = 0
+        def echo(self, x):
+            return x
+        def released_(self):
+            Counted.released += 1
+    vat, _ = await started(A, main=Counted())
+    uri = vat.offer(Counted(), "counted")
+    me, _ = await started()
+    for _ in range(3):
+        await works(me, uri)
+        await works(vat, uri)
+        await works(me, Address.parse(uri).with_service(b""))
+    assert Counted.released == 0
+    await vat.close()
+    assert Counted.released == 2, Counted.released
+    await me.close()
+""",
+}
+
+
+@pytest.mark.parametrize("python", ["micropython", "cpython"])
+@pytest.mark.parametrize("case", CASES)
+def test_vat(case, python, tmp_path):
+    program = tmp_path / "program.py"
+    lib = LIBRARY.parent
+    echo = lib.parent / "tools" / "bench"
+    ports = (free_port(), free_port())
+    program.write_text(PROGRAM.format(lib=str(lib), echo=str(echo), ports=ports, body=CASES[case]))
+    line = [sys.executable] if python == "cpython" else command()
+    done = subprocess.run(
+        [*line, os.fspath(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=90,
+    )
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stdout

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""Layer `vat`: restoring for peers that cannot send a service's id when they bootstrap."""
+
+from ..objects.promise import Error
+from .gateway_capnp import Gateway
+from .restorer import UNKNOWN
+
+
+class GatewayServer(Gateway.Server):
+    """Restores what its restorer does, for who knows the id."""
+
+    def __init__(self, restorer):
+        self._restorer = restorer
+
+    def restore(self, id):
+        if not id:
+            raise Error(UNKNOWN)  # which would be the gateway itself
+        return self._restorer.restore(bytes(id))
