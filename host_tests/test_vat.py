@@ -244,7 +244,7 @@ CASES = {
     main = Address.parse(uri).with_service(b"")
     async with await me.connect(main, Gateway) as gateway:
         results = await gateway.restore(Address.parse(uri).service)
-        assert (await results.cap.as_(Echo).echo(7)).y == 7
+        assert (await results.cap.cast_as(Echo).echo(7)).y == 7
         capnp.release(results)
         try:
             await gateway.restore(b"wrong")

@@ -28,7 +28,10 @@ class Links:
     dump      fn(name of the connection) that gives a function for Connection.dump; or None
     secure    fn(the digest of the peer's key that is expected, or None) that gives identity's Pinned
               for TLS with it, or None; None: no TLS
+    unused_ms   of connections that we make, see Connection; 0 until it is set
     """
+
+    unused_ms = 0
 
     def __init__(self, restore, limits=None, tails=False, dump=None, secure=None):
         self.limits = limits or default_limits()
@@ -54,6 +57,8 @@ class Links:
                 conn.dump = self._dump(name)
             if server:
                 conn.first_ms = self.limits.first_ms
+            else:
+                conn.unused_ms = self.unused_ms
             return conn
 
         return await pump.open_link(stream, tls, server, digest, connection, on_closed)

@@ -23,6 +23,7 @@ class Peers:
     """
 
     def __init__(self, links, own):
+        links.unused_ms = links.limits.unused_ms
         self._links = links
         self._own = own
         self._shared = {}  # by digest: (link, whether we have made it, since when it is there)
@@ -71,7 +72,6 @@ class Peers:
             from .diagnosis import error_of
 
             raise error_of(address, error)
-        link.conn.unused_ms = links.limits.unused_ms
         if not link.closed.is_set():
             self._dialled.append(link)
         return link

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Layer `vat`: references that outlive connections and reboots."""
 
-from ..identity.address import Address
 from ..schema import Capability
 
 
