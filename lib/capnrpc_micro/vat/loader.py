@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Layer `vat`: services that are found when somebody asks for them. Loaded with the first loader."""
 
-from ..net.host import HOST
 from ..objects.capability import BrokenCap, hook_of
 from ..objects.client import Client, is_awaitable, release
 from ..objects.operations import promise
-from ..objects.promise import Error, error_from
+from ..objects.promise import Error, Promise, error_from
 from ..schema import Capability
 from .restorer import UNKNOWN
 
@@ -41,12 +40,12 @@ class Loaded:
         if value is None:
             raise Error(UNKNOWN)
         if not (self._revocable or isinstance(value, Client) or is_awaitable(value)):
-            entry = (hook_of(value, HOST), None)
+            entry = (hook_of(value, Promise.host), None)
         else:
             # Who asks for it has to have a reference before ours goes.
             client, resolver = promise()
             entry = (client._hook, None)
-            HOST.start(self._wait(value, digest, entry, client, resolver))
+            Promise.host.start(self._wait(value, digest, entry, client, resolver))
         self.entries[digest] = entry
         return entry
 
@@ -65,7 +64,7 @@ class Loaded:
 
                 value, revoke = revocable(value)
                 given.append(value)
-            hook = hook_of(value, HOST)
+            hook = hook_of(value, Promise.host)
             if self.entries.get(digest) is entry:  # not removed meanwhile
                 self.entries[digest] = (hook, revoke)
             resolver.resolve(value)

@@ -8,10 +8,9 @@ nothing about ids that exist.
 
 from hashlib import sha256
 
-from ..net.host import HOST
 from ..objects.capability import hook_of
 from ..objects.client import Client, release
-from ..objects.promise import Error
+from ..objects.promise import Error, Promise
 from ..schema import Capability
 
 UNKNOWN = "Unknown persistent service ID"  # of OCaml's capnp-rpc, too
@@ -144,4 +143,4 @@ class Table:
 
 
 def _keep(capability):
-    return Client(hook_of(capability, HOST).retain(), Capability)
+    return Client(hook_of(capability, Promise.host).retain(), Capability)
