@@ -112,7 +112,10 @@ def test_it_is_loaded_again_when_nobody_has_it():
 def test_errors_are_not_remembered():
     for kind in ("at once", "later"):
         one = Loading(kind)
-        for error, text in ((Error("no flash"), "no flash"), (ValueError("odd"), "ValueError: odd")):
+        for error, text in (
+            (Error("no flash"), "no flash"),
+            (ValueError("odd"), "ValueError: odd"),
+        ):
             one.error = error
             got = one.vat.get(b"A")
             call = got.echo(1)

@@ -3,6 +3,7 @@
 
 import os
 
+from ..extra.files import from_bytes
 from ..identity import base64url, files
 from ..limits import Limits
 from ..log import WARNING, log
@@ -24,6 +25,23 @@ class FileStore:
         self._path = path
         self._limits = limits or (Limits() if MICROPYTHON else Limits.host())
         _make_folders(path)
+        self._recover()
+
+    def _recover(self):
+        """Ends what a power cut has interrupted.
+
+        Where renaming cannot replace (FAT), it may have come between the removal of the old file and
+        the renaming of the new one, which is complete then.
+        """
+        names = os.listdir(self._path)
+        for name in names:
+            whole = name[: -len(_NEW)]
+            if name.endswith(_NEW) and "." not in whole:
+                new = self._path + "/" + name
+                if whole not in names and self._read(new, from_bytes) is not None:
+                    os.rename(new, self._path + "/" + whole)
+                else:
+                    os.remove(new)
 
     def save(self, digest, struct):
         """Stores a struct, a builder or a reader. Raises OSError, and MessageError if it is longer
@@ -41,35 +59,20 @@ class FileStore:
         A file that cannot be read, as it is damaged perhaps, is reported to the log and counts as
         none. Raises OSError when the file system fails.
         """
-        path = self._file(digest)
-        found = self._read(path, type)
-        if found is None:
-            # Where renaming cannot replace (FAT), the power may have been cut between the removal of
-            # the old file and the renaming of the new one, which is complete then.
-            found = self._read(path + _NEW, type, os.listdir(self._path))
-        return found
+        return self._read(self._file(digest), type.from_bytes)
 
     def remove(self, digest):
         """Removes what was stored. Raises KeyError if there is nothing, OSError."""
         path = self._file(digest)
-        there = os.listdir(self._path)
-        found = False
-        # The new one first: it must not take the place of the other.
-        for path in (path + _NEW, path):
-            if path[len(self._path) + 1 :] in there:
-                os.remove(path)
-                found = True
-        if not found:
+        if path[len(self._path) + 1 :] not in os.listdir(self._path):
             raise KeyError("nothing is stored under this digest")
+        os.remove(path)
 
     def __iter__(self):
         """The digests of all that is stored, bytes."""
-        names = os.listdir(self._path)
-        for name in names:
+        for name in os.listdir(self._path):
             if name.endswith(_NEW):
-                name = name[: -len(_NEW)]
-                if name in names or "." in name:  # the start of a file that is not there yet
-                    continue
+                continue  # it is being written
             try:
                 yield base64url.decode(name)
             except ValueError:
@@ -81,13 +84,11 @@ class FileStore:
     def _longest(self):
         return 8 * self._limits.message_words + 4 * self._limits.segments + 8
 
-    def _read(self, path, type, there=None):
-        if there is not None and path[len(self._path) + 1 :] not in there:
-            return None
+    def _read(self, path, parse):
         try:
             data = files.read(path, self._longest())
-            return None if data is None else type.from_bytes(data, self._limits)
-        except (ValueError, MessageError) as error:
+            return None if data is None else parse(data, self._limits)
+        except ValueError as error:  # MessageError, too
             log(WARNING, "%s cannot be read: %s" % (path, error))
             return None
 
