@@ -254,6 +254,98 @@ CASES = {
     await me.close()
     await vat.close()
 """,
+    # Who has a service can ask it for its URI, if it is persistent, and pass that on.
+    "sturdy_refs": """
+    from capnrpc_micro.vat.persistent_capnp import Persistent
+    vat, uri = await started(A)
+    lasting = vat.offer(Service(), "lasting", persistent=True)
+    me, _ = await started()
+    echo = await me.connect(lasting, Echo)
+    ref = await capnp.save(echo, me)
+    assert ref.uri() == lasting and ref == me.sturdy_ref(lasting) != me.sturdy_ref(uri)
+    assert len({ref, me.sturdy_ref(lasting)}) == 1
+    assert (await echo.echo(3)).y == 3
+    capnp.release(echo)
+    async with await ref.connect(Echo) as echo:
+        assert (await echo.echo(4)).y == 4
+    async with await me.connect(uri, Echo) as echo:
+        try:
+            await capnp.save(echo, me)
+            raise SystemExit("it has a sturdy ref")
+        except capnp.Error as error:
+            assert error.type == capnp.UNIMPLEMENTED, error
+    # In messages of any kind: what `save` returns is an AnyPointer.
+    class Holder(Persistent.Server):
+        def save(self, sealFor):
+            return vat.sturdy_ref(sealFor).uri() if sealFor is not None else None
+    holder = vat.offer(Holder(), "holder")
+    async with await me.connect(holder, Persistent) as client:
+        results = await client.save(lasting)
+        assert me.sturdy_ref(results.sturdyRef) == ref
+        capnp.release(results)
+        try:
+            await capnp.save(client, me)
+            raise SystemExit("it has told nothing")
+        except ValueError:
+            pass
+    await me.close()
+    await vat.close()
+""",
+    # New restores fail; what was given out breaks if that was asked for.
+    "withdrawn": """
+    vat, uri = await started(A)
+    given = vat.offer(Service(), "given", revocable=True)
+    me, _ = await started()
+    echo = await me.connect(uri, Echo)
+    other = await me.connect(given, Echo)
+    assert (await echo.echo(1)).y == (await other.echo(1)).y == 1
+    vat.withdraw("echo")
+    vat.withdraw("given", revoke=True)
+    assert (await echo.echo(2)).y == 2
+    try:
+        await other.echo(2)
+        raise SystemExit("it was not taken back")
+    except capnp.Error as error:
+        assert error.type == capnp.FAILED and "revoked" in str(error), error
+    for gone in (uri, given):
+        await fails(me, gone, capnp.FAILED, "Unknown persistent service ID")
+    try:
+        vat.withdraw("echo")
+        raise SystemExit("withdrawn twice")
+    except KeyError:
+        pass
+    assert vat.offer(Service(), "echo") == uri
+    await works(me, uri)
+    capnp.release(echo)
+    capnp.release(other)
+    await me.close()
+    await vat.close()
+""",
+    # It connects again by itself, to the same service of the same vat.
+    "live_references": """
+    key = capnp.SecretKey.generate()
+    changes = []
+    vat, uri = await started(A, key=key)
+    me, _ = await started()
+    echo = me.live(uri, Echo, changed=lambda there, error: changes.append(there), first_ms=10)
+    for x in range(3):
+        assert (await echo.echo(x)).y == x
+        if x < 2:
+            await vat.close()
+            await until(lambda: len(changes) == 2 * x + 2)
+            call = echo.echo(10 + x)  # it waits
+            vat, _ = await started(A, key=key)
+            assert (await call).y == 10 + x
+    assert changes == [True, False, True, False, True], changes
+    await me.close()
+    try:
+        await echo.echo(5)
+        raise SystemExit("it goes on after the vat was closed")
+    except capnp.Error as error:
+        assert "shut down" in str(error), error
+    capnp.release(echo)
+    await vat.close()
+""",
     # What was offered is released in the end, once.
     "everything_is_let_go": """
     class Counted(Echo.Server):

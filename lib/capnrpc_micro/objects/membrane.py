@@ -44,7 +44,7 @@ def _interface(capability, interface):
     return interface or Capability
 
 
-class _Onward(Cap):
+class Onward(Cap):
     """Base: a hook in front of another, its target, for as long as that does not turn out to be yet
     another; then it is what instead(that) makes of it."""
 
@@ -77,9 +77,9 @@ class _Onward(Cap):
             self.turn(BrokenCap(self.host, Error("the capability has been released")))
 
 
-class _Subset(_Onward):
+class _Subset(Onward):
     def __init__(self, target, allowed):
-        _Onward.__init__(self, target)
+        Onward.__init__(self, target)
         self._allowed = allowed
 
     def instead(self, hook):
@@ -146,9 +146,9 @@ class _Membrane:
                 resume_turns(before)
 
 
-class _Wrapper(_Onward):
+class _Wrapper(Onward):
     def __init__(self, membrane, target, inside):
-        _Onward.__init__(self, target)
+        Onward.__init__(self, target)
         self.membrane = membrane
         self.inside = inside
 
@@ -157,7 +157,7 @@ class _Wrapper(_Onward):
 
     def turn(self, hook):
         self.membrane.wrappers[self.inside].pop(self.target, None)
-        _Onward.turn(self, hook)
+        Onward.turn(self, hook)
 
     def send(self, request):
         _Crossing(self, request)

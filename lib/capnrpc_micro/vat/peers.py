@@ -9,7 +9,7 @@ import asyncio
 
 from ..identity.address import Address
 from ..net.host import HOST, now, since
-from ..objects.promise import DISCONNECTED, Error, Promise
+from ..objects.promise import DISCONNECTED, Error, Promise, again
 from .config import host_and_port
 
 _DUPLICATE = "closing a duplicate connection"
@@ -29,9 +29,12 @@ class Peers:
         self._shared = {}  # by digest: (link, whether we have made it, since when it is there)
         self._dialling = {}  # by digest: a Promise of a Link
         self._dialled = []
+        self._closed_for = None  # an Error, when no connection is made any more
 
     async def link(self, address):
         """The Link to whom an Address leads to, a new one if there is none. Raises Error."""
+        if self._closed_for is not None:
+            raise again(self._closed_for)
         digest = address.digest
         if digest is None:
             return await self._dial(address)
@@ -111,6 +114,7 @@ class Peers:
 
     async def close(self, error):
         """Ends all connections that we have made, telling the peers why."""
+        self._closed_for = Error(error.reason)
         links = list(self._dialled)
         for link in links:
             link.conn.abort(error)

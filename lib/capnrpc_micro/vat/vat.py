@@ -94,19 +94,40 @@ class Vat:
 
     # Services.
 
-    def offer(self, capability, name, public=False):
+    def offer(self, capability, name, public=False, revocable=False, persistent=False):
         """Offers an object, or what a Client refers to, as a service. Returns its URI, a str.
 
         name     tells apart the services of this vat. Who has the URI may use the service; it
                  stays the same for the same name as long as the vat's key does
         public   whether everybody who reaches the vat may use it who knows its name
+        revocable    whether withdraw() can take it back from who has got it: it is behind a membrane
+        persistent   whether who has got it can ask it for its URI, see persistence.save()
 
         Raises ValueError if this vat has offered that name, or has no address.
         """
         address = self.config.address
-        id = name.encode() if public else self.config.secret_key.derived_id(name)
-        self.restorer.add(id, capability)
-        return address.with_service(id).uri()
+        id = self.service_id(name, public)
+        uri = address.with_service(id).uri()
+        if not persistent:
+            self.restorer.add(id, capability, revocable)
+            return uri
+        from .persistence import persistent as with_sturdy_ref
+
+        client = with_sturdy_ref(capability, self.sturdy_ref(id))
+        try:
+            self.restorer.add(id, client, revocable)
+        finally:
+            release(client)
+        return uri
+
+    def withdraw(self, name, public=False, revoke=False):
+        """Ends offer(): nobody gets the service any more. With `revoke` it also breaks for those who
+        have it. Raises KeyError if it is not offered, ValueError if it is not revocable."""
+        self.restorer.remove(self.service_id(name, public), revoke)
+
+    def service_id(self, name, public=False):
+        """The id, bytes, of the service that is offered under a name."""
+        return name.encode() if public else self.config.secret_key.derived_id(name)
 
     def sturdy_ref(self, service):
         """The SturdyRef of a service: of this vat's by its id, bytes; of any vat's by its URI, as a str or
@@ -183,6 +204,12 @@ class Vat:
                 release(client)
                 raise
             await asyncio.sleep(_PAUSE_S * attempt)
+
+    def live(self, service, interface=Capability, **settings):
+        """A Client of a service that connects again by itself; its settings: see live.live()."""
+        from .live import live
+
+        return live(self, service, interface, **settings)
 
     async def close(self, why="the vat is shut down"):
         """Stops to listen, ends all connections, telling the peers why, and lets go of what the
