@@ -15,7 +15,7 @@ dialling     sockets
 tls          TLS with pinned keys, for pycapnp's streams
 gateway      services restored by their ids
 errors       one class for each way in which connecting fails
-command, values   the command line
+command, schemas, values   the command line
 """
 
 try:

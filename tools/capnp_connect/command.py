@@ -3,7 +3,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 
 import capnp
@@ -12,6 +11,7 @@ from capnrpc_micro.identity import capfile
 from capnrpc_micro.identity.address import Address
 from capnrpc_micro.identity.secret_key import SecretKey
 
+from . import schemas
 from .connecting import connect
 from .errors import ConnectError, Expired, peers_text
 from .values import parameters
@@ -73,26 +73,13 @@ def _address(text):
         raise _Wrong(str(error))
 
 
-def _interface(path, name, imports):
-    if not os.path.isfile(path):
-        raise _Wrong("%s: there is no such file" % path)
-    capnp.remove_import_hook()
-    standard = os.path.dirname(os.path.dirname(capnp.__file__))
-    try:
-        found = capnp.load(path, imports=[*imports, standard])
-    except (capnp.KjException, OSError) as error:
-        raise _Wrong("%s cannot be loaded: %s" % (path, str(error).splitlines()[0]))
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if not isinstance(getattr(found, "schema", None), capnp.lib.capnp._InterfaceSchema):
-        raise _Wrong("%s has no interface %s" % (path, name))
-    return found
-
-
 def _call(options):
     """(the Address, the interface, the key, the parameters) that are meant. Raises _Wrong."""
     address = _address(options.uri)
-    interface = _interface(options.schema, options.interface, options.imports)
+    try:
+        interface = schemas.interface(options.schema, options.interface, options.imports)
+    except ValueError as error:
+        raise _Wrong(str(error))
     methods = interface.schema.methods_inherited
     if options.method not in methods:
         raise _Wrong(

@@ -41,7 +41,7 @@ def _value(kind, text):
         if text not in ("true", "false"):
             raise ValueError("expected true or false")
         return text == "true"
-    if kind.startswith(("int", "uint")):
+    if kind.startswith(("int8", "int16", "int32", "int64", "uint")):
         return int(text, 0)
     if kind.startswith("float"):
         return float(text)
