@@ -280,6 +280,35 @@ def test_a_cancelled_attempt_leaves_no_connection():
     run(scenario)
 
 
+def test_a_failed_attempt_leaves_no_connection():
+    """Even while the attempt itself is kept."""
+
+    async def scenario():
+        async with await capnp_connect.serve("127.0.0.1:0", services={}) as server:
+            attempt = capnp_connect.connect(server.uri(ID), schema.Thing)
+            for _ in range(2):
+                with pytest.raises(capnp_connect.UnknownService):
+                    await attempt
+                await until(lambda: server.connections == 0)
+
+    run(scenario)
+
+
+def test_a_client_that_is_silent_in_the_handshake():
+    """serve() gives it up after the deadline, and serves others meanwhile."""
+
+    async def scenario():
+        async with await capnp_connect.serve("127.0.0.1:0", Thing(), timeout=SHORT) as server:
+            reader, writer = await asyncio.open_connection(*server.address().where)
+            async with capnp_connect.connect(server.uri(), schema.Thing) as thing:
+                assert (await thing.echo(1)).y == 1
+                assert await reader.read() == b""
+                assert (await thing.echo(2)).y == 2
+            writer.close()
+
+    run(scenario)
+
+
 class Telling(Gateway.Server):
     """A gateway that repeats the id it is asked for, in every form, and more."""
 

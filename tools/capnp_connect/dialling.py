@@ -42,6 +42,9 @@ async def dial(address, key, stage, patience):
         create = capnp.AsyncIoStream.create_unix_connection
     try:
         return await create(sock=sock, **options)
+    except RuntimeError:  # pycapnp's event loop does not run
+        sock.close()
+        raise
     except tls.UnexpectedKey as error:
         raise WrongKey(address.digest, error.met) from None
     except OSError as error:

@@ -60,14 +60,14 @@ class Server:
         self._bootstrap = bootstrap
         self._gateway = gateway
         self._insecure = insecure
-        self._links = {}
+        self._streams = set()
         self._where = None
         self._listener = None
         self._path = None  # of the Unix socket
 
     @property
     def connections(self):
-        return len(self._links)
+        return len(self._streams)
 
     def address(self, id=b""):
         """The Address of the service with an id. Raises ValueError."""
@@ -113,20 +113,18 @@ class Server:
         self._where = _parsed(public, False) if public else where
 
     async def _connected(self, stream):
-        link = capnp.TwoPartyServer(stream, bootstrap=self._bootstrap)
-        self._links[link] = stream
+        self._streams.add(stream)
         try:
-            await link.on_disconnect()
+            await capnp.TwoPartyServer(stream, bootstrap=self._bootstrap).on_disconnect()
         finally:
-            self._links.pop(link, None)
+            self._streams.discard(stream)
 
     async def close(self):
         """Ends listening and all connections."""
         self._listener.close()
-        for link, stream in list(self._links.items()):
-            link.close()
+        for stream in self._streams:
             stream.close()
-        self._links.clear()
+        self._streams.clear()
         if self._path and os.path.exists(self._path):
             os.unlink(self._path)
             self._path = None
