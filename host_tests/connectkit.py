@@ -117,9 +117,9 @@ async def peer(behave, **options):
         server.close()
 
 
-async def error_of(uri, timeout=PATIENCE, interface=schema.Thing):
+async def error_of(uri, timeout=PATIENCE, key=None):
     """The ConnectError that connecting ends with; no text of it has the service's id."""
-    attempt = capnp_connect.connect(uri, interface, timeout=timeout)
+    attempt = capnp_connect.connect(uri, schema.Thing, key=key, timeout=timeout)
     address = uri if isinstance(uri, capnp_connect.Address) else capnp_connect.Address.parse(uri)
     try:
         await attempt

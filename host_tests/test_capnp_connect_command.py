@@ -4,6 +4,7 @@
 import asyncio
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -221,6 +222,37 @@ def test_wrong_usage(schema, wrong):
         assert said.count("\n") == 1
 
     with_server(schema, scenario)
+
+
+def test_the_program_in_the_docs(tmp_path):
+    """docs/host.md, run as printed, and the command that it has for the same."""
+    text = (ROOT / "docs" / "host.md").read_text()
+    program = re.search(r"```python\n(import asyncio\n.*?)```", text, re.S)[1]
+    usual = re.search(r"-m capnp_connect URI (.*)\n", text)[1].split()
+    (tmp_path / "host.py").write_text(program)
+    (tmp_path / "thermometer.capnp").write_text(
+        "@0xc4d2ea1d3c5f0d2d; interface Thermometer { read @0 () -> (celsius :Float32); }"
+    )
+    interface = capnp.load(str(tmp_path / "thermometer.capnp")).Thermometer
+
+    class Sensor(interface.Server):
+        async def read(self, _context, **kwargs):
+            return 21.5
+
+    async def scenario():
+        async with await capnp_connect.serve("127.0.0.1:0", services={ID: Sensor()}) as server:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "host.py", server.uri(ID)),
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": PATHS},
+                cwd=tmp_path,
+            )
+            assert (await process.communicate())[0] == b"21.5\n"
+            printed = await command(server.uri(ID), *usual, cwd=tmp_path)
+            assert printed == (0, "(celsius = 21.5)\n", "")
+            assert "`(celsius = 21.5)`" in text
+
+    run(scenario)
 
 
 def test_help():
