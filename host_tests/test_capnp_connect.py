@@ -6,6 +6,7 @@ import contextlib
 import gc
 import socket
 import ssl
+from unittest import mock
 
 import capnp
 import capnp_connect
@@ -55,6 +56,28 @@ def test_a_uri_leads_to_its_service(server, insecure, where):
 
     with place(where) as listen:
         run(scenario, listen)
+
+
+def test_a_name_with_several_addresses():
+    """localhost is often ::1 first, where nobody listens here."""
+
+    async def scenario():
+        async with await capnp_connect.serve("127.0.0.1:0", Thing(), public="x:1") as server:
+            port = server._listener.sockets[0].getsockname()[1]
+            found = [(socket.AF_INET6, ("::1", port, 0, 0)), (socket.AF_INET, ("127.0.0.1", port))]
+
+            async def getaddrinfo(*arguments, **options):
+                return [(family, socket.SOCK_STREAM, 6, "", name) for family, name in found]
+
+            address = capnp_connect.Address(server.key.digest, ("two.example", port))
+            loop = asyncio.get_running_loop()
+            with mock.patch.object(loop, "getaddrinfo", getaddrinfo):
+                async with capnp_connect.connect(address, schema.Thing) as thing:
+                    assert (await thing.echo(1)).y == 1
+                found.pop()
+                assert isinstance(await error_of(address), capnp_connect.Unreachable)
+
+    run(scenario)
 
 
 def test_much_data_through_tls():

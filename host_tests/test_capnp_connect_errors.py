@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 import threading
 
 import capnp_connect
@@ -221,8 +222,13 @@ def test_a_server_that_refuses_the_clients_key(version):
             thread.start()
             error = await error_of(to(listener.getsockname()[1]))
             thread.join()
-        assert isinstance(error, capnp_connect.HandshakeFailed)
-        assert "ALERT" in str(error)
+        if version == ssl.TLSVersion.TLSv1_3 and sys.version_info < (3, 11):
+            # asyncio does not tell what the alert was.
+            assert isinstance(error, capnp_connect.Lost)
+            assert "key" in str(error)
+        else:
+            assert isinstance(error, capnp_connect.HandshakeFailed)
+            assert "ALERT" in str(error)
 
     run(scenario)
 

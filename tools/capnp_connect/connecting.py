@@ -122,6 +122,8 @@ def _explained(error, address):
     if alert:  # in TLS 1.3 a client has done its part before the server has judged it
         return HandshakeFailed("the TLS handshake failed: %s" % alert[1])
     if not text.startswith(_MALFORMED):
-        hint = "" if address.digest else "; if it expects TLS, its URI has a digest"
+        hint = "; does it take any client's key?"
+        if address.digest is None:
+            hint = "; if it expects TLS, its URI has a digest"
         return Lost("the peer has closed the connection before it answered" + hint)
     return NotCapnp("expected was Cap'n Proto RPC, but the peer sends something else")
