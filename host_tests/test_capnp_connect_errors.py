@@ -8,10 +8,13 @@ import socket
 import ssl
 import sys
 import threading
+from unittest import mock
 
 import capnp_connect
 import pytest
+from capnp_connect import tls
 from capnp_connect.gateway import Gateway
+from capnp_connect.tls import client_context
 from connectkit import ID, PATIENCE, PLACES, error_of, peer, place, run, until
 from interop_pycapnp import Thing, schema
 from ports import free_port
@@ -100,24 +103,28 @@ def test_nothing_is_sent_before_the_key_is_checked(mine, version):
     run(scenario)
 
 
-def test_a_stolen_certificate_is_of_no_use():
-    """A peer that shows the right certificate and has another key does not pass."""
+def test_an_event_loop_that_does_not_check():
+    """One that makes its own SSLObjects: the connection is refused, and nothing is sent."""
+
+    def unchecked(key, expected):
+        context = client_context(key, expected)
+        context.sslobject_class = ssl.SSLObject
+        return context
 
     async def scenario():
-        class Thief:
-            certificate = KEY.certificate
-            to_der = OTHER.to_der
-
-        try:
-            context = Pinned(Thief, True).context()
-        except ssl.SSLError:
-            return  # it cannot even be prepared
+        heard = []
 
         async def behave(reader, writer):
-            raise AssertionError("the handshake has ended well")
+            heard.append(await reader.read(1))
 
-        async with peer(behave, ssl=context) as port:
-            assert isinstance(await error_of(to(port)), capnp_connect.HandshakeFailed)
+        async with peer(behave, ssl=Pinned(KEY, True).context()) as port:
+            with mock.patch.object(tls, "client_context", unchecked):
+                for digest in (KEY.digest, OTHER.digest):
+                    error = await error_of(to(port, digest))
+                    assert isinstance(error, capnp_connect.HandshakeFailed)
+                    assert "not let us see" in str(error)
+            await until(lambda: len(heard) == 2)
+            assert heard == [b"", b""]
 
     run(scenario)
 

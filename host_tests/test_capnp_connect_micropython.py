@@ -54,6 +54,24 @@ def test_a_board_as_the_server(key):
         assert board.line() == f"peer {mine.digest.hex()} secret"
 
 
+def test_a_stolen_certificate_is_of_no_use(key, tmp_path):
+    """A server shows the certificate with the right key, and has another key."""
+    _, path = key
+    robbed = capnp_connect.SecretKey.generate()
+    stolen = tmp_path / "stolen"
+    stolen.write_bytes(robbed.certificate)
+    port = free_port()
+
+    async def scenario():
+        return await error_of(capnp_connect.Address(robbed.digest, ("127.0.0.1", port), ID))
+
+    with Board(SCRIPT, "server", path, port, stolen) as board:
+        error = run(scenario)
+        assert isinstance(error, capnp_connect.HandshakeFailed)
+        assert "SIGNATURE" in str(error)
+        assert board.line().startswith("failed")
+
+
 def test_a_board_as_the_client(key):
     _, path = key
 

@@ -29,6 +29,7 @@ async def dial(address, key, stage, patience):
     stage("connecting")
     sock = await _connected(address)
     options = {}
+    context = None
     if address.digest is not None:
         stage("in the TLS handshake")
         context = tls.client_context(key or SecretKey.generate(), address.digest)
@@ -41,7 +42,7 @@ async def dial(address, key, stage, patience):
     if sock.family == socket.AF_UNIX:
         create = capnp.AsyncIoStream.create_unix_connection
     try:
-        return await create(sock=sock, **options)
+        stream = await create(sock=sock, **options)
     except RuntimeError:  # pycapnp's event loop does not run
         sock.close()
         raise
@@ -59,6 +60,11 @@ async def dial(address, key, stage, patience):
             "the peer has closed the connection in the TLS handshake: "
             "it refuses us, or it does not speak TLS"
         ) from None
+    if context and context.seen != address.digest:
+        # An event loop that makes its connections otherwise than asyncio does.
+        stream.close()
+        raise HandshakeFailed("the event loop has not let us see the peer's key")
+    return stream
 
 
 async def _connected(address):

@@ -41,6 +41,7 @@ def _checking(expected):
                 error = UnexpectedKey("the peer's key is not the one that was expected")
                 error.met = met
                 raise error
+            self.context.seen = met
 
     return Checking
 
@@ -49,8 +50,11 @@ def client_context(key, expected):
     """The context for one connection to a peer whose digest is expected, 32 bytes.
 
     key   a SecretKey, which is shown to the peer
+
+    Its attribute `seen` is that digest once the peer has proved that it has the key.
     """
     context = Pinned(key, False).context()
+    context.seen = None
     context.sslobject_class = _checking(expected)
     return context
 
