@@ -8,7 +8,6 @@ import traceback
 
 import capnp
 import capnp_connect
-import pytest
 from interop import start
 from interop_pycapnp import Thing, schema
 from ports import free_port
@@ -68,20 +67,25 @@ async def pycapnp_gateway(listen, insecure):
         yield Served(server.uri(), server.uri(ID))
 
 
-def board(interpreter):
-    """A process of interop_board.py, which serves without TLS and without a gateway."""
+def board(interpreter, main):
+    """A process of vat_board.py, which serves a gateway unless its main service is to be the only one."""
 
     @contextlib.asynccontextmanager
     async def served(listen, insecure):
-        if not insecure or listen.startswith("["):
-            pytest.skip("interop_board.py has no TLS and no IPv6")
-        address = listen if listen.startswith("unix:") else f"127.0.0.1:{free_port()}"
+        address = listen.removesuffix(":0")
+        if address != listen:
+            address += f":{free_port()}"
         process = await asyncio.to_thread(
-            start, interpreter, "interop_board.py", f"listen={address}"
+            start,
+            interpreter,
+            "vat_board.py",
+            f"listen={address}",
+            "tls=" + ("no" if insecure else "yes"),
+            "main=" + ("yes" if main else "no"),
         )
         try:
-            path = address.removeprefix("unix:")
-            yield Served("capnp://insecure@" + (path + "/" if path != address else address), None)
+            _, main_uri, uri = process.ready_line.split()
+            yield Served(main_uri, None if main else uri)
         finally:
             await asyncio.to_thread(process.stop)
 
@@ -93,8 +97,10 @@ def board(interpreter):
 SERVERS = {
     "pycapnp": pycapnp_bare,
     "pycapnp-gateway": pycapnp_gateway,
-    "micropython": board("micropython"),
-    "cpython": board("cpython"),
+    "micropython": board("micropython", True),
+    "micropython-gateway": board("micropython", False),
+    "cpython": board("cpython", True),
+    "cpython-gateway": board("cpython", False),
 }
 
 

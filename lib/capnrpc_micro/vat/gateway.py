@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Layer `vat`: restoring for peers that cannot send a service's id when they bootstrap."""
 
-from ..objects.promise import Error
 from .gateway_capnp import Gateway
-from .restorer import UNKNOWN
 
 
 class GatewayServer(Gateway.Server):
@@ -13,6 +11,4 @@ class GatewayServer(Gateway.Server):
         self._restorer = restorer
 
     def restore(self, id):
-        if not id:
-            raise Error(UNKNOWN)  # which would be the gateway itself
         return self._restorer.restore(bytes(id))
