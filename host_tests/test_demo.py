@@ -17,7 +17,7 @@ SILENT = """#!{python}
 import socket, sys
 port = int(sys.argv[2].rpartition(":")[2])
 with socket.create_server(("127.0.0.1", port)):
-    print("ready", flush=True)
+    print("ready capnp://insecure@127.0.0.1:%d" % port, flush=True)
     sys.stdin.read()
 """
 

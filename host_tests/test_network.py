@@ -158,7 +158,7 @@ def on_board(**options):
                     f"wire=127.0.0.1:{wire_port},127.0.0.1:{wire.getsockname()[1]}",
                     f"mac={MAC}",
                 ]
-                with Board(PROGRAM, *arguments) as board:
+                with Board(PROGRAM, "insecure=yes", *arguments) as board:
                     bench = Bench(board, port, wire, wire_port)
                     asyncio.run(capnp.run(bench.run(scenario)))
 

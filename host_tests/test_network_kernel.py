@@ -152,7 +152,7 @@ def test_two_kernels_over_a_capability(namespaces):
     ]
     inside = ["ip", "netns", "exec", board.name]
     with (
-        Board(PROGRAM, *options, prefix=inside) as program,
+        Board(PROGRAM, "insecure=yes", *options, prefix=inside) as program,
         far.python("bridge", board.name) as bridge,
     ):
         far.up("tap0", FAR)

@@ -42,12 +42,18 @@ def program(tmp_path):
     return tmp_path
 
 
-def test_first_program(program):
+def test_first_program(program, monkeypatch):
+    monkeypatch.chdir(program)  # where the board keeps its key
     path = f".frozen:{ROOT / 'lib'}"
-    board = Board(program / "board.py", env={"MICROPYPATH": path}, ready="serving")
+    board = Board(program / "board.py", env={"MICROPYPATH": path}, ready="capnp://sha-256:")
     try:
         done = subprocess.run(
-            [sys.executable, "host.py"], cwd=program, stdout=subprocess.PIPE, text=True, timeout=60
+            [sys.executable, "host.py", board.ready_line],
+            cwd=program,
+            env={**os.environ, "PYTHONPATH": f"{ROOT / 'lib'}:{ROOT / 'tools'}"},
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
         )
     finally:
         board.kill()

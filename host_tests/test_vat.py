@@ -55,7 +55,7 @@ async def until(condition):
         await asyncio.sleep(0.01)
 
 def links(vat):
-    return len(vat._server.links)
+    return len(vat.server.links)
 
 async def main():
 {body}
@@ -72,7 +72,7 @@ CASES = {
     me, _ = await started()
     await asyncio.gather(*[works(me, uri if x % 2 else other) for x in range(6)])
     await works(me, other)
-    assert links(vat) == vat._server.accepted == 1
+    assert links(vat) == vat.server.accepted == 1
     await me.close()
     await vat.close()
 """,
@@ -81,7 +81,7 @@ CASES = {
     assert uri.startswith("capnp://insecure@" + A + "/"), uri
     me, _ = await started(limits=capnp.Limits(unused_ms=100))
     await asyncio.gather(*[works(me, uri) for _ in range(3)])
-    assert vat._server.accepted == 3
+    assert vat.server.accepted == 3
     await until(lambda: not links(vat))
     await vat.close()
     await me.close()
@@ -102,7 +102,7 @@ CASES = {
     b, at_b = await started(B)
     async with await a.connect(at_b, Echo) as echo:
         await works(b, at_a)
-        assert links(b) == 1 and a._server.accepted == 0
+        assert links(b) == 1 and a.server.accepted == 0
         assert (await echo.echo(1)).y == 1
     await a.close()
     await b.close()

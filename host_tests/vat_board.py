@@ -56,7 +56,7 @@ async def main(listen, key=None, tls="yes", anonymous="no", limits="", main="no"
         if not line:
             break
         if line[0] == "status":
-            print(board_kit.status(vat._server))
+            print(board_kit.status(vat.server))
         elif line[0] == "echo":
             print(await echo(vat, line[1]))
         else:

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""A board that serves its network interface to everybody who connects; for the unix port.
+"""A board that serves its network interface to who has its URI; for the unix port.
 
-    micropython main.py listen=127.0.0.1:7000 packet=eth1
-    micropython main.py listen=127.0.0.1:7000 wire=127.0.0.1:9000,127.0.0.1:9001
+    micropython main.py listen=127.0.0.1:7000 key=key.pem packet=eth1
+    micropython main.py listen=127.0.0.1:7000 key=key.pem wire=127.0.0.1:9000,127.0.0.1:9001
 
 listen       where clients connect, HOST:PORT
+key          the file of its key, made if it is missing; without one the URI is good for this once
+insecure     "yes": no TLS, and everybody who connects gets the interface
 packet       the interface of this machine that is served; needs root
 wire         instead of one: a UDP socket, its own address and that of the wire's other end
 mac          the address of an interface that is a wire
 in_flight    calls of one callback that may be under way, before frames for it are dropped
 limits       the library's limits to change, NAME:NUMBER,NAME:NUMBER,...
 
-It prints "ready" when it serves, a line of status for each line on its standard input, and ends
+It prints "ready" and the URI when it serves, a line of status for each line on its standard input, and ends
 when that ends.
 """
 
@@ -64,16 +66,23 @@ def status(network, server):
 async def main(options):
     network = Network(open_card(options), int(options.get("in_flight", 8)))
     receiving = asyncio.create_task(network.run_())
-    server = await capnp.serve(
-        network, *address(options["listen"]), limits(options.get("limits", ""))
+    insecure = options.get("insecure") == "yes"
+    vat = capnp.Vat(
+        options["listen"],
+        options.get("key"),
+        tls=not insecure,
+        limits=limits(options.get("limits", "")),
+        main=network if insecure else None,
     )
-    print("ready: serving on", options["listen"])
+    uri = vat.offer(network, "network")
+    await vat.start()
+    print("ready", uri)
     stdin = asyncio.StreamReader(sys.stdin.buffer)
     while await stdin.readline():
-        print(status(network, server))
+        print(status(network, vat.server))
     network.disconnect()
     await receiving
-    await server.close()
+    await vat.close()
 
 
 asyncio.run(main(dict([option.split("=") for option in sys.argv[1:]])))

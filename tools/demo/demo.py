@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A board serves its network interface; pycapnp, which knows only the schema, pings through it.
+"""A board serves its network interface; pycapnp, which knows the schema and the URI, pings through it.
 
-    pycapnp, this program  --- Cap'n Proto RPC over TCP --->  MicroPython: firmware/unix/main.py
+    pycapnp, this program  --- Cap'n Proto RPC over TLS --->  MicroPython: firmware/unix/main.py
                                                                       |  the board's interface
                                                               a wire: UDP on loopback
                                                                       |
@@ -23,12 +23,14 @@ import time
 import capnp
 import packets
 
-sys.path.append(os.fspath(pathlib.Path(__file__).resolve().parent.parent))
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.append(os.fspath(ROOT / "tools"))
+sys.path.append(os.fspath(ROOT / "lib"))
 
+import capnp_connect
 import micropython
 from ports import free_port
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 capnp.remove_import_hook()
 schema = capnp.load(os.fspath(ROOT / "lib/capnrpc_micro/device/network.capnp"))
 
@@ -41,6 +43,12 @@ PATIENCE = 20  # seconds; only a demo that has failed waits so long
 
 class Failure(Exception):
     """The demo did not show what it should."""
+
+
+_EXPECTED = (
+    *(Failure, OSError, ValueError, asyncio.TimeoutError),
+    *(capnp.KjException, capnp_connect.ConnectError),
+)
 
 
 class Child:
@@ -128,11 +136,13 @@ async def ping(net, receiver, mac, host_mac, sequence):
     return 1000 * (end - start)
 
 
-async def show(port):
+async def show(uri):
     """What a user sees."""
-    stream = await capnp.AsyncIoStream.create_connection("127.0.0.1", port)
-    client = capnp.TwoPartyClient(stream)
-    net = client.bootstrap().cast_as(schema.Network)
+    async with capnp_connect.connect(uri, schema.Network, timeout=PATIENCE) as net:
+        await use(net)
+
+
+async def use(net):
     mac = packets.mac_bytes((await net.mac()).mac)
     say("interface", f"mac {packets.mac_text(mac)}, mtu {(await net.mtu()).mtu}")
 
@@ -157,8 +167,6 @@ async def show(port):
     await net.disconnect()
     result = await listening
     say("disconnect", f"listen() has returned {result.which()}")
-    client.close()
-    stream.close()
 
 
 def main():
@@ -168,7 +176,7 @@ def main():
         children.append(host)
         host.wait_ready()
         wire = host.ready.split()[1]
-        port, local = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_DGRAM)
+        port, local = free_port(), free_port(socket.SOCK_DGRAM)
         board = Child(
             "board",
             *micropython.command(),
@@ -179,14 +187,15 @@ def main():
         )
         children.append(board)
         board.wait_ready()
-        say("board", f"MicroPython, process {board.process.pid}, serves 127.0.0.1:{port}")
+        uri = board.ready.partition(" ")[2]
+        say("board", f"MicroPython, process {board.process.pid}, serves {uri}")
         say("host", f"process {host.process.pid}, {HOST_IP}, at the other end of the board's wire")
-        asyncio.run(capnp.run(asyncio.wait_for(show(port), 2 * PATIENCE)))
+        asyncio.run(capnp.run(asyncio.wait_for(show(uri), 2 * PATIENCE)))
         statuses = [child.stop() for child in (board, host)]
         say("shutdown", "board exited with {}, host with {}".format(*statuses))
         if any(statuses):
             raise Failure("that is not 0 and 0")
-    except (Failure, OSError, capnp.KjException, asyncio.TimeoutError) as error:
+    except _EXPECTED as error:
         print(f"demo: failed: {error or type(error).__name__}")
         return 1
     finally:

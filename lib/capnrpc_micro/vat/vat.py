@@ -29,6 +29,7 @@ class Vat:
     config     a VatConfig
     restorer   where services are looked up by their ids, a Table unless another was given
     store      a FileStore, or None
+    server     the connections that others have made, a net.server.Server; None until it listens
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Vat:
 
             self.store = FileStore(store)
         self._main = None if main is None else _keep(main)
-        self._server = None
+        self.server = None
         self._closed = asyncio.Event()
         config = self.config
         common = (self._restore, config.limits, tails, dump)
@@ -154,7 +155,7 @@ class Vat:
             self.config.tls_inward(None)  # the key is read, or made, before anybody waits for it
         server = Server(self._inward, self._peer_has_connected, self._peers.gone)
         await server.start(*host_and_port(self.config.listen))
-        self._server = server
+        self.server = server
 
     async def serve(self):
         """Listens, until close() is called. Raises as start() does."""
@@ -214,8 +215,8 @@ class Vat:
     async def close(self, why="the vat is shut down"):
         """Stops to listen, ends all connections, telling the peers why, and lets go of what the
         restorer holds."""
-        if self._server is not None:
-            await self._server.close(why)
+        if self.server is not None:
+            await self.server.close(why)
         await self._peers.close(Error(why, DISCONNECTED))
         if hasattr(self.restorer, "clear"):
             self.restorer.clear()
