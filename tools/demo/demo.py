@@ -23,14 +23,14 @@ import time
 import capnp
 import packets
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.append(os.fspath(ROOT / "tools"))
-sys.path.append(os.fspath(ROOT / "lib"))
+sys.path.append(os.fspath(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.append(os.fspath(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 
 import capnp_connect
 import micropython
 from ports import free_port
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 capnp.remove_import_hook()
 schema = capnp.load(os.fspath(ROOT / "lib/capnrpc_micro/device/network.capnp"))
 
