@@ -82,11 +82,11 @@ class Runner:
     def __init__(self, verbose):
         self.verbose = verbose
         self.counts = [0, 0, 0]
-        if hasattr(gc, "threshold"):  # as serve() sets it: else the heap gets scattered
-            gc.threshold((gc.mem_free() + gc.mem_alloc()) >> 3)
 
     def module(self, name):
         """Runs one test module."""
+        if hasattr(gc, "threshold"):  # as serve() sets it: else the heap gets scattered
+            gc.threshold((gc.mem_free() + gc.mem_alloc()) >> 3)
         before = self.counts[:]
         module = self.one(name, lambda: __import__(name))
         if module is not None:

@@ -33,6 +33,7 @@ try:
     from micropython import heap_lock, heap_unlock
 
     mem_alloc = gc.mem_alloc
+    gc.threshold(-1)  # nothing is collected while it is counted
 except (ImportError, AttributeError):
     mem_alloc = None
 

@@ -14,8 +14,8 @@ if MICROPYTHON:
 
     def _create(path):
         shell = getattr(os, "system", None)  # the unix port, which can set no mode by itself
-        if shell:  # it fails where a board's file system is mounted
-            shell("(umask 077; : > '%s') 2>/dev/null" % path.replace("'", "'\\''"))
+        if shell and shell("(umask 077; : > '%s') 2>/dev/null" % path.replace("'", "'\\''")):
+            raise OSError("cannot create " + path)
         return open(path, "wb")
 
     def _flush(file):
@@ -54,6 +54,16 @@ def _remove(path):
         pass  # it was not there
 
 
+def put(path, data):
+    """Writes a file, mode 0600 where there are modes. A power cut leaves a part of it.
+
+    On CPython it must be a new one. Raises OSError.
+    """
+    with _create(path) as file:
+        file.write(data)
+        _flush(file)
+
+
 def write(path, data, create=False):
     """Makes or replaces a file, mode 0600 where there are modes.
 
@@ -67,16 +77,14 @@ def write(path, data, create=False):
     new = path + (".new" if MICROPYTHON else ".%d.new" % os.getpid())
     _remove(new)  # left by a power cut
     try:
-        with _create(new) as file:
-            file.write(data)
-            _flush(file)
+        put(new, data)
         _place(new, path, create)
     except OSError:
         _remove(new)
         raise
 
 
-def read(path, limit=_LIMIT):
+def read(path):
     """The bytes of a file, None if there is no such file.
 
     Raises OSError, and ValueError for a file that is too long to be one of ours.
@@ -88,7 +96,7 @@ def read(path, limit=_LIMIT):
             return None
         raise
     with file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise ValueError(path + " is longer than %d bytes" % limit)
+        data = file.read(_LIMIT + 1)
+    if len(data) > _LIMIT:
+        raise ValueError(path + " is longer than %d bytes" % _LIMIT)
     return data

@@ -5,9 +5,6 @@ No authority signs certificates here. A client knows the digest of the server's 
 other; a server takes any client's key and learns its digest, which says who the client is.
 """
 
-import select
-import socket
-import sys
 from asyncio import core
 
 import tls
@@ -17,25 +14,6 @@ from .certificate import peer_digest, wrong_key
 
 # MBEDTLS_ERR_X509_FATAL_ERROR. Not 1: the socket takes a positive result for a number of bytes.
 _REFUSED = const(-0x3000)
-
-
-_POLLED = const(64)
-
-
-def _make_room():
-    """Has the unix port's poll set grow now. MicroPython (1.26.1) crashes when it has to grow while it
-    holds a TLS socket; boards have another kind, which does not."""
-    poller = core._io_queue.poller
-    sockets = [socket.socket() for _ in range(_POLLED)]
-    for s in sockets:
-        poller.register(s, select.POLLIN)
-    for s in sockets:
-        poller.unregister(s)
-        s.close()
-
-
-if sys.platform in ("linux", "darwin"):
-    _make_room()
 
 
 class Pinned:

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import select
 import socket
+import sys
 from asyncio import core
 
 from ..words import const
@@ -20,6 +21,7 @@ _PIECE = const(2048)
 _LINGER_MS = const(1000)
 _NODELAY = getattr(socket, "TCP_NODELAY", 1)
 _IPPROTO_TCP = const(6)
+_UNIX_PORTS = ("linux", "darwin")
 
 
 def _writable(s):
@@ -254,6 +256,8 @@ async def open_link(stream, tls, server, digest, connection, on_closed):
     peer = None
     n = 0
     if tls is not None:
+        if sys.platform in _UNIX_PORTS:
+            from . import unix_poll  # noqa: F401
         s = tls.wrap(raw)
         stream = asyncio.StreamReader(s)
     first = bytearray(8)  # too few for a message

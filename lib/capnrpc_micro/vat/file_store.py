@@ -1,102 +1,135 @@
 # SPDX-License-Identifier: MIT
-"""Layer `vat`: structs kept in files, for services that survive a reboot."""
+"""Layer `vat`: structs by digest in a directory, such as a service's state by the digest of its id."""
 
 import os
 
-from ..extra.files import from_bytes
-from ..identity import base64url, files
-from ..limits import Limits
+from ..extra import files as frames
+from ..extra.messages import to_bytes
+from ..identity import files
+from ..identity.base64url import decode, encode
+from ..layout import struct_at
 from ..log import WARNING, log
 from ..message import MessageError
-from ..words import MICROPYTHON
+from ..words import MICROPYTHON, const
 
-_NEW = ".new"  # what the name of a file that is being written ends with, see identity.files
+_MOST = const(16384)
+_NEW = ".new"  # also what `files` calls a file that is not yet in place
+_LETTERS = const(43)  # in the name of a digest
+
+
+def _message(path):
+    """The Message in a file, None if there is no such file. Raises OSError, MessageError."""
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        if error.errno == 2:  # ENOENT
+            return None
+        raise
+    with file:
+        m = frames.read(file)
+        if m is None or file.read(1):
+            raise MessageError("not one message")
+        return m
+
+
+def _whole(path):
+    """The Message in a file that was written to its end, or None. Raises OSError."""
+    try:
+        return _message(path)
+    except ValueError:
+        return None
 
 
 class FileStore:
-    """A folder with a file for each struct, named by a digest: 32 bytes, or any others.
+    """A directory with a file for each digest: one message, framed, as `capnp decode` reads it.
 
-    A file has one message in the standard framing, so that `capnp decode` reads it. It is replaced
-    as a whole: when the power is cut, the old content is there or the new one.
+    A power cut leaves the old struct or the new one. What a cut has left is put in order when the
+    store is made, so a directory has one FileStore at a time, in one process.
+
+    On MicroPython a struct is written twice, first beside the file: a cut while FAT renames a file may
+    leave two names for the same blocks. The other one, once it is whole, is what counts.
+
+    path   the directory, which is made if it is missing
+
+    Raises OSError.
     """
 
-    def __init__(self, path, limits=None):
-        """Makes the folder if there is none. `limits`: for the messages, a Limits. Raises OSError."""
-        self._path = path
-        self._limits = limits or (Limits() if MICROPYTHON else Limits.host())
-        _make_folders(path)
-        self._recover()
-
-    def _recover(self):
-        """Ends what a power cut has interrupted.
-
-        Where renaming cannot replace (FAT), it may have come between the removal of the old file and
-        the renaming of the new one, which is complete then.
-        """
-        names = os.listdir(self._path)
-        for name in names:
-            whole = name[: -len(_NEW)]
-            if name.endswith(_NEW) and "." not in whole:
-                new = self._path + "/" + name
-                if whole not in names and self._read(new, from_bytes) is not None:
-                    os.rename(new, self._path + "/" + whole)
-                else:
-                    os.remove(new)
+    def __init__(self, path):
+        self._folder = path + "/"
+        try:
+            os.mkdir(path)
+        except OSError as error:
+            if error.errno != 17:  # EEXIST
+                raise
+        for name in os.listdir(path):
+            # FAT may have kept the short one of a name's two forms, in capitals.
+            if name.lower().endswith(_NEW):
+                try:
+                    self._finish(self._folder + name)
+                except OSError as error:
+                    log(WARNING, "store: %s: %s" % (name, error))
 
     def save(self, digest, struct):
-        """Stores a struct, a builder or a reader. Raises OSError, and MessageError if it is longer
-        than the limits allow, as it could not be loaded again."""
-        data = struct.to_bytes()
-        if len(data) > self._longest():
-            raise MessageError(
-                "a message of %d bytes exceeds the limit of %d" % (len(data), self._longest())
-            )
-        files.write(self._file(digest), data)
+        """Saves a struct, which is being built or was read, in place of what was there.
+
+        Raises ValueError for one of more than 16384 bytes, and OSError; then the old one or the new
+        one is there.
+        """
+        path = self._path(digest)
+        data = to_bytes(struct)
+        if len(data) > _MOST:
+            raise ValueError("the struct takes %d bytes, more than %d" % (len(data), _MOST))
+        if not MICROPYTHON:
+            files.write(path, data)
+            return
+        new = path + _NEW
+        if _whole(new) is not None:
+            self._finish(new)  # an earlier save has failed in its second half
+        files.put(new, data)
+        self._finish(new)
 
     def load(self, digest, type):
-        """The struct that was stored, a reader of a type such as Person; None if there is none.
+        """The struct of a type that was saved, a StructReader; None if there is none.
 
-        A file that cannot be read, as it is damaged perhaps, is reported to the log and counts as
-        none. Raises OSError when the file system fails.
+        None also for a file that cannot be read, which is logged.
         """
-        return self._read(self._file(digest), type.from_bytes)
-
-    def remove(self, digest):
-        """Removes what was stored. Raises KeyError if there is nothing, OSError."""
-        path = self._file(digest)
-        if path[len(self._path) + 1 :] not in os.listdir(self._path):
-            raise KeyError("nothing is stored under this digest")
-        os.remove(path)
-
-    def __iter__(self):
-        """The digests of all that is stored, bytes."""
-        for name in os.listdir(self._path):
-            if name.endswith(_NEW):
-                continue  # it is being written
-            try:
-                yield base64url.decode(name)
-            except ValueError:
-                log(WARNING, "%s/%s is not a file of the store" % (self._path, name))
-
-    def _file(self, digest):
-        return self._path + "/" + base64url.encode(digest)
-
-    def _longest(self):
-        return 8 * self._limits.message_words + 4 * self._limits.segments + 8
-
-    def _read(self, path, parse):
+        path = self._path(digest)
         try:
-            data = files.read(path, self._longest())
-            return None if data is None else parse(data, self._limits)
-        except ValueError as error:  # MessageError, too
-            log(WARNING, "%s cannot be read: %s" % (path, error))
+            m = _whole(path + _NEW) or _message(path)
+            return m and struct_at(m, m.lo, m.nesting, type)
+        except (OSError, ValueError) as error:
+            log(WARNING, "store: %s cannot be read: %s" % (path, error))
             return None
 
-
-def _make_folders(path):
-    for at in range(1, len(path) + 1):
-        if at == len(path) or path[at] == "/":
+    def remove(self, digest):
+        """Removes what was saved, if there is anything. Raises OSError."""
+        path = self._path(digest)
+        for name in (path + _NEW, path):  # in this order: else the first one might come back
             try:
-                os.stat(path[:at])
-            except OSError:
-                os.mkdir(path[:at])
+                os.remove(name)
+            except OSError as error:
+                if error.errno != 2:  # ENOENT
+                    raise
+
+    def __iter__(self):
+        """The digests of what was saved, in any order. Saving and removing meanwhile is allowed."""
+        for name in os.listdir(self._folder[:-1]):
+            try:
+                digest = decode(name)
+            except ValueError:
+                continue  # not a file of the store's
+            if len(digest) == 32:
+                yield digest
+
+    def _path(self, digest):
+        if len(digest) != 32:
+            raise ValueError("a digest has 32 bytes, this one %d" % len(digest))
+        return self._folder + encode(digest)
+
+    def _finish(self, new):
+        """Ends the save that has left a file: it is put in its place if it is whole. Raises OSError."""
+        name = new[len(self._folder) :].split(".")[0]
+        m = _whole(new)
+        if m is not None and len(name) == _LETTERS:
+            (files.put if MICROPYTHON else files.write)(self._folder + name, frames.to_bytes(m))
+        os.remove(new)
