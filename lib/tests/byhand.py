@@ -55,7 +55,7 @@ _RESOLVE = Struct("Resolve", 1, 1, (
 _RELEASE = Struct("Release", 1, 0, (
     "id", UINT32 | 0 << 5, None, "referenceCount", UINT32 | 1 << 5, None))
 _BOOTSTRAP = Struct("Bootstrap", 1, 1, (
-    "questionId", UINT32 | 0 << 5, None, "deprecatedObjectId", TEXT | 0 << 5, None))
+    "questionId", UINT32 | 0 << 5, None, "deprecatedObjectId", ANYPOINTER | 0 << 5, None))
 _DISEMBARGO = Struct("Disembargo", 1, 1, (
     "target", STRUCT | 0 << 5, _TARGET,
     "senderLoopback", UINT32 | 0 << 5, None, "receiverLoopback", UINT32 | 0 << 5, None,

@@ -165,3 +165,43 @@ def test_lookups_are_by_digest():
         assert len(digest) == 32 and digest != b"the secret"
     table.clear()
     vat.done()
+
+
+def test_forms_of_ids_on_the_wire():
+    """Null, Text and Data; nothing but a last zero byte tells the last two apart."""
+    seen = []
+
+    def restore(id):
+        seen.append(id)
+        if id in (b"", b"main", b"zero\0"):
+            return thing
+        raise Error(UNKNOWN)
+
+    class Any:
+        pass
+
+    any = Any()
+    any.restore = restore
+    vat = Restored(any)
+    thing = Thing(vat.bed)
+    end, peer = vat.bed.peer()
+    end.conn.restore = restore
+    question = 0
+    for sent, asked in (
+        (None, [b""]),
+        ("", [b""]),
+        (b"", [b""]),
+        ("main", [b"main"]),
+        (b"main", [b"main"]),
+        (b"zero\0", [b"zero", b"zero\0"]),
+        ("zero\0", [b"zero\0"]),
+        ("what", [b"what", b"what\0"]),
+        (b"what", [b"what"]),
+    ):
+        seen.clear()
+        peer.send("bootstrap", {"questionId": question, "deprecatedObjectId": sent})
+        vat.bed.settle()
+        assert seen == asked, (sent, seen)
+        question += 1
+    end.conn.lost("closed")
+    vat.done()

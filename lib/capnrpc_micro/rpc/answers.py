@@ -391,6 +391,19 @@ class _Caps:
         self.caps = caps
 
 
+def _restored(conn, id):
+    """The object with a service id, sent as Text whose bytes need not be UTF-8, as OCaml's capnp-rpc does,
+    or as Data. Nothing tells these apart, but that Text ends in a zero byte."""
+    last = len(id) - 1
+    if last >= 0 and not id[last]:
+        try:
+            return conn.restore(id[:last])
+        except Error:
+            if not last:
+                raise
+    return conn.restore(id)
+
+
 def receive_bootstrap(conn, m, p):
     """Handles a Bootstrap whose pointer is at p."""
     t, q = body(m, p, 1, 1)
@@ -400,11 +413,7 @@ def receive_bootstrap(conn, m, p):
         send_exception(conn, question, conn.full("answers"))
         return
     try:
-        # A service id as OCaml's capnp-rpc sends it: Text whose bytes need not be UTF-8.
-        id = blob(m, q, False)
-        if id and not id[len(id) - 1]:
-            id = id[: len(id) - 1]
-        value = conn.restore(bytes(id or b""))
+        value = _restored(conn, bytes(blob(m, q, False) or b""))
         if value is None:
             raise Error("there is no such object")
         send_results(conn, question, _put_cap, None, value)
