@@ -7,11 +7,13 @@ import socket
 import subprocess
 import time
 
+import capnp
 import capnp_connect
 import pytest
 from connectkit import run
 from interop import INTERPRETERS, byhand, start
 from interop_pycapnp import Thing, schema
+from layers import LIBRARY
 from ports import free_port
 
 frame = byhand.frame
@@ -85,6 +87,25 @@ def test_a_board_reaches_pycapnp(interpreter):
                 assert answer.startswith("failed") or answer.startswith("unimplemented"), answer
 
     run(scenario)
+
+
+Persistent = capnp.load(str(LIBRARY / "vat" / "persistent.capnp")).Persistent
+
+
+def test_pycapnp_asks_for_a_sturdy_ref(interpreter):
+    """What it gets is a Text in an AnyPointer: a URI, with which it comes back."""
+
+    async def scenario(uri):
+        async with capnp_connect.connect(uri, schema.Thing) as thing:
+            told = (await thing.cast_as(Persistent).save()).sturdyRef.as_text()
+            assert told == uri
+            with pytest.raises(capnp.KjException) as refused:
+                await (await thing.getSelf()).thing.cast_as(Persistent).save()
+            assert refused.value.type == "UNIMPLEMENTED"
+        assert await served(told)
+
+    with Process(interpreter) as board:
+        run(scenario, board.uri)
 
 
 async def served(uri):

@@ -47,7 +47,7 @@ async def main(listen, key=None, tls="yes", anonymous="no", limits="", main="no"
     )
     if main != "yes":
         vat.restorer.add(b"", thing)  # what the gateway restores for the empty id
-    uri = vat.offer(thing, "thing")
+    uri = vat.offer(thing, "thing", persistent=True)
     await vat.start()
     print("ready", vat.config.address.uri(), uri)
     stdin = await board_kit.standard_input()
