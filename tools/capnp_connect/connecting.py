@@ -34,8 +34,7 @@ class connect:
 
     uri         a str, or an Address
     interface   what pycapnp has loaded from a schema
-    key         a SecretKey to show to the peer; None: a new one. With a key of its own a program
-                has one connection to each vat: vats keep one of two that have the same key
+    key         a SecretKey to show to the peer; None: a new one
     timeout     seconds for all of it, None for no limit
 
     The service has been found and the peer's key checked when this returns. The connection ends
