@@ -9,9 +9,10 @@ import sys
 
 import pytest
 from micropython import command
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGES = ("messages.md", "programming.md")
+PAGES = ("messages.md", "programming.md", "vats.md")
 
 # A program that imports what is generated from a schema, what it prints, and the schema with its name.
 PROGRAM = re.compile(
@@ -30,7 +31,7 @@ def test_program(tmp_path, interpreter, page):
     program, expected = PROGRAM.search(text).groups()
     name, schema = SCHEMA.search(text).groups()
     (tmp_path / name).write_text(schema)
-    (tmp_path / "program.py").write_text(program)
+    (tmp_path / "program.py").write_text(program.replace("7000", str(free_port())))
     subprocess.run(
         [sys.executable, "-m", "capnpc_micropython", name],
         cwd=tmp_path,

@@ -159,6 +159,16 @@ CASES = {
     await fails(me, uri, capnp.DISCONNECTED, "cannot connect to capnp://sha-256:", A)
     await me.close()
 """,
+    "closed_before_it_begins_to_accept": """
+    for _ in range(3):
+        vat, _ = await started(A)
+        await vat.close()
+    vat, uri = await started(A)
+    me, _ = await started()
+    await works(me, uri)
+    await me.close()
+    await vat.close()
+""",
     "what_is_wrong": """
     vat, uri = await started(A)
     me, _ = await started(limits=capnp.Limits(first_ms=300))

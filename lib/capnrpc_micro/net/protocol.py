@@ -180,6 +180,7 @@ class Listener:
 
     def __init__(self, sockets, accept):
         self._accept = accept
+        self._sockets = sockets
         self._tasks = [HOST.start(self._serve(s)) for s in sockets]
 
     async def _serve(self, s):
@@ -202,6 +203,8 @@ class Listener:
     async def wait_closed(self):
         """Waits until it is closed."""
         await asyncio.wait(self._tasks)
+        for s in self._sockets:
+            s.close()  # a task that was cancelled before it began has not
 
 
 async def start_server(accept, host, port, backlog):
