@@ -356,6 +356,17 @@ CASES = {
     capnp.release(echo)
     await vat.close()
 """,
+    # A program that prints its URIs when others can connect goes on with serve().
+    "started_and_then_served": """
+    vat, uri = await started(A)
+    serving = asyncio.create_task(vat.serve())
+    me, _ = await started()
+    await works(me, uri)
+    assert not serving.done()
+    await vat.close()
+    await serving
+    await me.close()
+""",
     # What was offered is released in the end, once.
     "everything_is_let_go": """
     class Counted(Echo.Server):

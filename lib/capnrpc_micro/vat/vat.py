@@ -158,8 +158,9 @@ class Vat:
         self.server = server
 
     async def serve(self):
-        """Listens, until close() is called. Raises as start() does."""
-        await self.start()
+        """Listens, unless start() has begun that, until close() is called. Raises as start() does."""
+        if self.server is None:
+            await self.start()
         await self._closed.wait()
 
     def _peer_has_connected(self, link):
