@@ -201,6 +201,18 @@ CASES = {
     server.close()
     await me.close()
 """,
+    # The peer does not want to, or cannot: it ends the handshake.
+    "refused_handshakes": """
+    vat, uri = await started(A, limits=capnp.Limits(handshakes=1))
+    me, _ = await started()
+    await works(me, uri)
+    other, _ = await started()
+    await fails(other, uri, capnp.DISCONNECTED, A, "handshake")
+    assert vat.server.refused == 1
+    await me.close()
+    await other.close()
+    await vat.close()
+""",
     # Nobody refers to anything: the connection goes. Somebody does: it stays.
     "unused_connections_end": """
     vat, uri = await started(A)

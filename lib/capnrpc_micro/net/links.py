@@ -63,14 +63,17 @@ class Links:
 
         return await pump.open_link(stream, tls, server, digest, connection, on_closed)
 
-    async def connect(self, host, port, on_closed, digest=None):
-        """A Link to a server at a host and a port, or at "unix:" and a path. Raises OSError."""
+    async def dial(self, host, port):
+        """A stream to a server at a host and a port, or at "unix:" and a path. Raises OSError."""
         if host.startswith(UNIX):
             from . import unix
 
-            stream = await unix.connect(host[len(UNIX) :])
-        else:
-            stream = await pump.connect(host, port)
+            return await unix.connect(host[len(UNIX) :])
+        return await pump.connect(host, port)
+
+    async def connect(self, host, port, on_closed, digest=None):
+        """A Link to such a server, see open(). Raises OSError."""
+        stream = await self.dial(host, port)
         try:
             return await self.open(stream, "", on_closed, False, digest)
         except BaseException:

@@ -9,8 +9,10 @@ _NO_TLS = ("INVALID_RECORD", "WRONG_VERSION", "UNEXPECTED_MESSAGE", "RECORD_LAYE
 _REFUSED = ("ALERT", "FATAL_ALERT")
 
 
-def error_of(address, error):
+def error_of(address, error, begun):
     """The Error that says that there was no connection to an Address because of an OSError.
+
+    begun   whether somebody was there, and the connection had begun
 
     Its text has nothing secret: an Address's repr() leaves out the service.
     """
@@ -20,6 +22,8 @@ def error_of(address, error):
         text = "TLS was expected, but the peer does not speak it (%s)" % text
     elif any(word in text for word in _REFUSED):
         text = "the peer has refused the TLS handshake (%s)" % text
+    elif begun and kind != FAILED:
+        text = "the peer has ended the TLS handshake (%s)" % text
     return Error("cannot connect to %r: %s" % (address, text), kind)
 
 

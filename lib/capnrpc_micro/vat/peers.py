@@ -9,7 +9,8 @@ import asyncio
 
 from ..identity.address import Address
 from ..net.host import HOST, now, since
-from ..objects.promise import DISCONNECTED, Error, Promise, again
+from ..net.links import pump
+from ..objects.promise import DISCONNECTED, Error, Promise, again, error_from
 from .config import host_and_port
 
 _DUPLICATE = "closing a duplicate connection"
@@ -56,28 +57,39 @@ class Peers:
             promise.resolve(self.met(await self._dial(address), True))
         except Error as error:
             promise.reject(error)
+        except MemoryError as error:
+            promise.reject(error_from(error))
         finally:
             self._dialling.pop(address.digest)
             promise.reject(Error("the attempt to connect was ended", DISCONNECTED))
 
     async def _dial(self, address):
-        links = self._links
-        host, port = host_and_port(address.where)
         # Who cannot be reached, and who is too slow.
-        limit = links.limits.first_ms
+        limit = self._links.limits.first_ms
+        call = self._connect(address)
         try:
-            call = links.connect(host, port, self._closed, address.digest)
             link = await (asyncio.wait_for(call, limit / 1000) if limit else call)
         except asyncio.TimeoutError:
             text = "%s has not answered within %d ms" % (Address(None, address.where), limit)
             raise Error(text, DISCONNECTED)
-        except OSError as error:
-            from .diagnosis import error_of
-
-            raise error_of(address, error)
         if not link.closed.is_set():
             self._dialled.append(link)
         return link
+
+    async def _connect(self, address):
+        links = self._links
+        stream = None
+        try:
+            stream = await links.dial(*host_and_port(address.where))
+            return await links.open(stream, "", self._closed, False, address.digest)
+        except BaseException as error:
+            if stream is not None:
+                pump.drop(stream)
+            if not isinstance(error, OSError):
+                raise
+            from .diagnosis import error_of
+
+            raise error_of(address, error, stream is not None)
 
     def met(self, link, dialled):
         """There is a new connection with the vat that has the key link.peer, which we have made
