@@ -6,13 +6,22 @@ parse   a message from its bytes
 Peer    in the place of the other end of a link
 """
 
-from bed import CONTENT, KINDS, THING
+from bed import CONTENT, KINDS, THING, Bed, Thing
 from kinds import ANYPOINTER, BOOL, INTERFACE, LIST, STRUCT, TEXT, UINT16, UINT32, VOID
 
 from capnrpc_micro.layout import put_struct, struct_at
 from capnrpc_micro.message import Builder, Message
 from capnrpc_micro.schema import Server, Struct
 from capnrpc_micro.words import new_views
+
+# Ids whose halves are in all four quarters of the 32-bit range, as bytes: no board's integers.
+QUARTERS = (
+    b"\xff\xff\xff\x3f",
+    b"\x00\x00\x00\x40",
+    b"\x01\x00\x00\x80",
+    b"\xff\xff\xff\xff",
+    b"\x00\x80\xff\x7f",
+)
 
 # fmt: off
 _EXCEPTION = Struct("Exception", 1, 2, (
@@ -206,3 +215,23 @@ class Peer:
         results = self.read("return").results
         self.finish(0, False)
         return results.capTable[0].senderHosted
+
+
+def talking(main=None, **limits):
+    """(a Bed, the Thing that is served unless it is another object, our End, the Peer)."""
+    bed = Bed()
+    thing = Thing(bed)
+    end, peer = bed.peer(main or thing, **limits)
+    return bed, thing, end, peer
+
+
+def serving(**limits):
+    """The same, and the id of our main object."""
+    bed, thing, end, peer = talking(**limits)
+    return bed, thing, end, peer, peer.bootstrap()
+
+
+def calling():
+    """The same as talking(), and our Client of an object of the peer's."""
+    bed, thing, end, peer = talking()
+    return bed, thing, end, peer, peer.client({"senderHosted": 0})

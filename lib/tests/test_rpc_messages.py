@@ -2,241 +2,19 @@
 """Messages made by hand: what each one does, and what other implementations do that is unusual."""
 
 import wirekit
-from bed import (
-    BARE,
-    ECHO,
-    FAIL,
-    HOLD,
-    LATER,
-    MANY,
-    SAME,
-    SELF,
-    WAIT,
-    Bed,
-    Thing,
-)
-from byhand import at, frame, payload, promised
+from bed import BARE, ECHO, FAIL, HOLD, LATER, MANY, SAME, SELF, WAIT
+from byhand import QUARTERS, at, calling, frame, payload, promised, serving, talking
 from wirekit import list_ptr, raises, tag, word
 
 from capnrpc_micro.message import MessageError
 from capnrpc_micro.objects.client import release
-from capnrpc_micro.objects.promise import DISCONNECTED, FAILED, UNIMPLEMENTED, Error
+from capnrpc_micro.objects.promise import DISCONNECTED, FAILED, UNIMPLEMENTED
 from capnrpc_micro.rpc.captable import structs_at
 from capnrpc_micro.schema import Server
 
-# Ids whose halves are in all four quarters of the 32-bit range, as bytes: no board's integers.
-QUARTERS = (
-    b"\xff\xff\xff\x3f",
-    b"\x00\x00\x00\x40",
-    b"\x01\x00\x00\x80",
-    b"\xff\xff\xff\xff",
-    b"\x00\x80\xff\x7f",
-)
-
-
-def _bed(main=None, **limits):
-    bed = Bed()
-    thing = Thing(bed)
-    end, peer = bed.peer(main or thing, **limits)
-    return bed, thing, end, peer
-
-
-def _serving(**limits):
-    bed, thing, end, peer = _bed(**limits)
-    return bed, thing, end, peer, peer.bootstrap()
-
-
-def _calling():
-    bed, thing, end, peer = _bed()
-    return bed, thing, end, peer, peer.client({"senderHosted": 0})
-
-
-# Bootstrap.
-
-
-def test_bootstrap_with_a_null_id():
-    bed, thing, end, peer = _bed()
-    peer.send("bootstrap", {"questionId": 3})
-    body = peer.read("return")
-    assert body.answerId == 3 and body.results.capTable[0].senderHosted == 0
-    assert not body.releaseParamCaps and not body.noFinishNeeded
-    peer.finish(3)
-    bed.check_empty(thing)
-
-
-def test_bootstrap_with_an_empty_text_as_old_ocaml_sends_it():
-    bed, thing, end, peer = _bed()
-    peer.send("bootstrap", {"questionId": 3, "deprecatedObjectId": ""})
-    assert peer.read("return").which_() == "results"
-    peer.finish(3)
-    bed.check_empty(thing)
-
-
-def test_bootstrap_with_a_service_id():
-    """Its bytes reach the program, without the NUL; unknown ones are an error."""
-    asked = []
-
-    def restore(id):
-        asked.append(id)
-        if id == b"main":
-            return thing
-        raise Error("Unknown persistent service ID")
-
-    bed, _, end, peer = _bed(restore)
-    thing = Thing(bed)
-    peer.send("bootstrap", {"questionId": 1, "deprecatedObjectId": "main"})
-    assert peer.read("return").which_() == "results"
-    peer.finish(1)
-    peer.send("bootstrap", {"questionId": 2, "deprecatedObjectId": "other"})
-    peer.call(3, (2, []), ECHO, 1)  # was on its way
-    assert peer.exception(2, False) == (FAILED, "Unknown persistent service ID")
-    assert peer.exception(3, False) == (FAILED, "Unknown persistent service ID")
-    peer.finish(2)
-    peer.finish(3)
-    # Bytes that are not UTF-8.
-    data = bytearray(frame("bootstrap", {"questionId": 4, "deprecatedObjectId": "abc"}))
-    data[data.index(b"abc")] = 0xFF
-    end.receive(data)
-    assert peer.exception(4, False)[0] == FAILED
-    peer.finish(4)
-    # What is not found as Text may have been Data.
-    assert asked == [b"main", b"other", b"other\0", b"\xffbc", b"\xffbc\0"]
-    bed.check_empty(thing)
-
-
-def test_bootstrap_without_an_object():
-    def restore(id):
-        return None
-
-    bed, _, end, peer = _bed(restore)
-    peer.send("bootstrap", {"questionId": 1})
-    assert peer.exception(1, False)[0] == FAILED
-    peer.finish(1)
-    bed.check_empty()
-
-
-def test_bootstrap_of_something_that_is_no_capability():
-    def restore(id):
-        return 5
-
-    bed, _, end, peer = _bed(restore)
-    peer.send("bootstrap", {"questionId": 1})
-    assert "TypeError" in peer.exception(1, False)[1]
-    peer.finish(1)
-    bed.check_empty()
-
-
-def test_a_question_id_in_use():
-    for again in ("call", "bootstrap"):
-        bed, thing, end, peer, export = _serving()
-        peer.call(1, export, WAIT)
-        bed.tasks()
-        if again == "call":
-            peer.call(1, export, ECHO)
-        else:
-            peer.send("bootstrap", {"questionId": 1})
-        assert "in use" in peer.aborted()[1]
-        assert thing.calls == ["cancelled"]
-        bed.check_empty(thing)
-
-
-# Ids.
-
-
-def test_ids_in_all_four_quarters():
-    """Calls, Finish, Release and Disembargo with ids that no small integer holds."""
-    for id in QUARTERS:
-        bed, thing, end, peer, export = _serving()
-        peer.call(0, export, ECHO, 5, id=id)
-        data = peer.frame()
-        assert data[32:36] == id
-        peer.call(0, export, LATER, 6, id=id)
-        bed.tasks()
-        assert peer.frame()[32:36] == id
-        peer.send("finish", {"questionId": 0}, id)
-        peer.call(0, export, WAIT, id=id)
-        bed.tasks()
-        peer.send("finish", {"questionId": 0}, id)
-        assert peer.frame()[32:36] == id and thing.calls[-1] == "cancelled"
-        peer.call(0, export, SELF, id=id)
-        assert peer.frame()[32:36] == id
-        assert len(end.conn.answers) == 1
-        # Pipelined on, by an id of the same size.
-        value = {"questionId": 2, "methodId": ECHO, "params": payload(8)}
-        value["target"] = at((0x12345, [0]))
-        for k in range(4):
-            value["i%d" % k] = thing.interface_.id_[2 * k] | thing.interface_.id_[2 * k + 1] << 8
-        data = frame("call", value)
-        where = data.index(b"\x45\x23\x01\x00")
-        end.receive(data[:where] + id + data[where + 4 :])
-        assert peer.read("return").results.content.x == 8
-        peer.send("finish", {"questionId": 0}, id)
-        peer.release(export)
-        bed.check_empty(thing)
-
-
-def test_import_ids_in_all_four_quarters():
-    """The peer's export ids are its own choice."""
-    for id in QUARTERS:
-        bed, thing, end, peer, export = _serving()
-        data = frame("call", _keep(export))
-        where = data.index(b"\x77\x66\x55\x00")
-        end.receive(data[:where] + id + data[where + 4 :])
-        assert peer.read("return").which_() == "results"
-        promise = thing.kept.echo(9)
-        data = peer.frame()
-        assert data.count(id) == 1
-        peer.results(0, 9)
-        peer.read("finish")
-        assert bed.get(promise).y == 9
-        release(thing.kept)
-        assert peer.frame()[32:36] == id
-        peer.release(export)
-        bed.check_empty(thing)
-
-
-def _keep(export):
-    value = {"questionId": 1, "methodId": 7, "target": at(export)}
-    value["params"] = payload(0, {"senderHosted": 0x556677})
-    for k, half in enumerate((0x9281, 0xB4A3, 0xD6C5, 0xF8E7)):
-        value["i%d" % k] = half
-    return value
-
-
-def test_our_ids_in_all_four_quarters_are_unknown():
-    """Where the peer names one of our ids, a big one is an unknown one."""
-    for id in QUARTERS[1:]:
-        for which, value in (
-            ("return", {"answerId": 0, "results": payload(0)}),
-            ("release", {"id": 0, "referenceCount": 1}),
-            ("disembargo", {"target": at(0), "receiverLoopback": 0}),
-        ):
-            bed, thing, end, peer, _ = _serving()
-            peer.send(which, value, id)
-            assert peer.aborted()[0] == FAILED
-            bed.check_empty(thing)
-        bed, thing, end, peer, _ = _serving()
-        peer.send("finish", {"questionId": 0}, id)
-        peer.nothing()
-        bed.cut()
-        bed.check_empty(thing)
-
-
-def test_release_counts_in_all_four_quarters():
-    for id in QUARTERS:
-        bed, thing, end, peer, export = _serving()
-        data = bytearray(frame("release", {"id": export, "referenceCount": 1}))
-        data[36:40] = id
-        end.receive(data)
-        assert "more references" in peer.aborted()[1]
-        bed.check_empty(thing)
-
-
-# Hazards.
-
 
 def test_an_exception_for_a_pipelined_call_on_an_unknown_question():
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.call(1, (44, [0]), ECHO, 1)
     type, reason = peer.exception(1, False)
     assert type == FAILED and "finished" in reason
@@ -246,7 +24,7 @@ def test_an_exception_for_a_pipelined_call_on_an_unknown_question():
 
 
 def test_a_call_to_an_unknown_export():
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.call(1, export + 1, ECHO)
     assert "not a current export" in peer.aborted()[1]
     bed.check_empty(thing)
@@ -254,7 +32,7 @@ def test_a_call_to_an_unknown_export():
 
 def test_a_finish_for_an_unknown_question_is_ignored():
     """It crossed a Return that needed none."""
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.finish(99)
     peer.call(1, export, ECHO, 1)
     peer.read("return")
@@ -266,7 +44,7 @@ def test_a_finish_for_an_unknown_question_is_ignored():
 
 
 def test_a_question_id_is_used_again_right_after_its_finish():
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     for _ in range(3):
         peer.call(0, export, SELF)
         peer.finish(0)
@@ -281,7 +59,7 @@ def test_a_question_id_is_used_again_right_after_its_finish():
 
 def test_return_canceled_only_after_finish():
     """As a caller: unasked for, it ends the connection. As a callee: once, after Finish."""
-    bed, thing, end, peer, client = _calling()
+    bed, thing, end, peer, client = calling()
     promise = client.wait()
     peer.read("call")
     peer.send("return", {"answerId": 0, "canceled": None})
@@ -289,7 +67,7 @@ def test_return_canceled_only_after_finish():
     assert bed.error(promise).type == FAILED
     bed.check_empty(thing)
 
-    bed, thing, end, peer, client = _calling()
+    bed, thing, end, peer, client = calling()
     promise = client.wait()
     peer.read("call")
     promise.cancel_()
@@ -301,7 +79,7 @@ def test_return_canceled_only_after_finish():
     peer.read("release")
     bed.check_empty(thing)
 
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.call(1, export, WAIT)
     bed.tasks()
     peer.finish(1)
@@ -316,7 +94,7 @@ def test_return_canceled_only_after_finish():
 
 def test_results_that_cross_a_finish():
     """The peer answered before it saw our Finish; that gives back what its results brought."""
-    bed, thing, end, peer, client = _calling()
+    bed, thing, end, peer, client = calling()
     promise = client.self()
     peer.read("call")
     promise.cancel_()
@@ -330,7 +108,7 @@ def test_results_that_cross_a_finish():
 
 
 def test_the_question_id_of_a_cancelled_call_waits_for_its_return():
-    bed, thing, end, peer, client = _calling()
+    bed, thing, end, peer, client = calling()
     promise = client.wait()
     assert peer.read("call").questionId == 0
     promise.cancel_()
@@ -348,7 +126,7 @@ def test_the_question_id_of_a_cancelled_call_waits_for_its_return():
 
 def test_finish_is_sent_once():
     """A second one would be the end of the connection for OCaml's implementation."""
-    bed, thing, end, peer, client = _calling()
+    bed, thing, end, peer, client = calling()
     promise = client.echo(1)
     peer.read("call")
     peer.results(0, 1)
@@ -363,7 +141,7 @@ def test_finish_is_sent_once():
 
 
 def test_a_return_for_an_unknown_question():
-    bed, thing, end, peer, client = _calling()
+    bed, thing, end, peer, client = calling()
     peer.results(5, 1)
     assert "not asked" in peer.aborted()[1]
     bed.check_empty(thing)
@@ -371,7 +149,7 @@ def test_a_return_for_an_unknown_question():
 
 def test_flags_are_always_set():
     """releaseParamCaps and the two of Finish are true by default, and not all peers read them."""
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     for method in (ECHO, LATER, SELF, 12):
         peer.call(1, export, method, 1)
         body = peer.read("return")
@@ -393,7 +171,7 @@ def test_a_call_whose_results_go_elsewhere():
     """To a third party is not supported: the whole Call comes back, with capabilities in it; the
     connection lives."""
     for send_to in (2, 9):
-        bed, thing, end, peer, export = _serving()
+        bed, thing, end, peer, export = serving()
         peer.call(1, export, SAME, 6, [{"senderHosted": 3}], sendTo=send_to)
         body = peer.read("unimplemented").call
         assert body.questionId == 1 and body.sendTo == send_to and body.params.content.x == 6
@@ -411,7 +189,7 @@ def test_returns_of_unsupported_kinds():
         ("takeFromOtherQuestion", 0),
         ("acceptFromThirdParty", None),
     ):
-        bed, thing, end, peer, client = _calling()
+        bed, thing, end, peer, client = calling()
         promise = client.echo(1)
         peer.read("call")
         peer.send("return", {"answerId": 0, kind: value})
@@ -424,7 +202,7 @@ def test_returns_of_unsupported_kinds():
 def test_only_promise_pipeline():
     """A call of which the peer wants no more than to pipeline on it gets no Return, whether it is
     answered, fails or is refused; what is pipelined on it is answered."""
-    bed, thing, end, peer, export = _serving(answers=3)
+    bed, thing, end, peer, export = serving(answers=3)
     for method, error in ((SELF, None), (FAIL, "as you like"), (BARE, "not implemented")):
         peer.call(9, export, method, 0, onlyPromisePipeline=True)
         peer.nothing()
@@ -455,11 +233,11 @@ def test_only_promise_pipeline():
 
 
 def test_release_of_an_unknown_export_or_too_often():
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.release(export + 1)
     assert "does not exist" in peer.aborted()[1]
     bed.check_empty(thing)
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.release(export, 2)
     assert "more references" in peer.aborted()[1]
     bed.check_empty(thing)
@@ -467,7 +245,7 @@ def test_release_of_an_unknown_export_or_too_often():
 
 def test_unknown_messages_are_echoed():
     """Whole, capabilities included; and the connection lives."""
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     for which in ("provide", "accept", "join", "obsoleteSave", "obsoleteDelete", "fourteenth"):
         peer.send(which, {"questionId": 12, "cap": Server()})
         body = peer.read("unimplemented")
@@ -484,7 +262,7 @@ def test_unknown_messages_are_echoed():
 
 def test_our_messages_unknown_to_the_peer():
     """Unimplemented(call) and Unimplemented(bootstrap) are errors of that call."""
-    bed, thing, end, peer = _bed()
+    bed, thing, end, peer = talking()
     client = end.bootstrap()
     first = client.callMe(thing, 1)
     peer.read("bootstrap")
@@ -501,7 +279,7 @@ def test_our_messages_unknown_to_the_peer():
 
 def test_unimplemented_for_what_must_be_implemented():
     for message in ({"call": {"questionId": 5, "target": at(0)}}, {"join": {"questionId": 0}}):
-        bed, thing, end, peer, export = _serving()
+        bed, thing, end, peer, export = serving()
         peer.send("unimplemented", message)
         assert "must implement" in peer.aborted()[1]
         bed.check_empty(thing)
@@ -509,7 +287,7 @@ def test_unimplemented_for_what_must_be_implemented():
 
 def test_unimplemented_for_what_the_peer_can_do_without():
     """It then keeps what it might give back: that is its own affair."""
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     for message in (
         {"finish": {"questionId": 0}},
         {"release": {"id": 0}},
@@ -524,7 +302,7 @@ def test_unimplemented_for_what_the_peer_can_do_without():
 
 def test_unimplemented_return():
     """What a Return has brought to a peer that does not know it is given back."""
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.call(1, export, MANY, 2)
     peer.read("return")
     assert end.counts()[1:3] == (1, 3)
@@ -538,7 +316,7 @@ def test_unimplemented_return():
 
 def test_abort_from_the_peer():
     """All that waits on the connection breaks with its reason and type; nothing is answered."""
-    bed, thing, end, peer, client = _calling()
+    bed, thing, end, peer, client = calling()
     export = peer.bootstrap()
     peer.call(1, export, WAIT)
     bed.tasks()
@@ -559,7 +337,7 @@ def test_abort_from_the_peer():
 
 
 def test_abort_with_a_reason_that_is_not_text():
-    bed, thing, end, peer, client = _calling()
+    bed, thing, end, peer, client = calling()
     data = bytearray(frame("abort", {"reason": "abc"}))
     data[data.index(b"abc")] = 0xFF
     end.receive(data)
@@ -568,21 +346,21 @@ def test_abort_with_a_reason_that_is_not_text():
 
 
 def test_a_disembargo_for_what_was_no_promise():
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.send("disembargo", {"target": at(export), "senderLoopback": 3})
     assert peer.aborted()[0] == FAILED
     bed.check_empty(thing)
 
 
 def test_a_disembargo_that_was_not_sent():
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.send("disembargo", {"target": at(export), "receiverLoopback": 3})
     assert peer.aborted()[0] == FAILED
     bed.check_empty(thing)
 
 
 def test_a_null_root():
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     end.receive(b"\0\0\0\0\1\0\0\0" + bytes(8))
     assert peer.aborted()[0] == FAILED
     bed.check_empty(thing)
@@ -590,11 +368,11 @@ def test_a_null_root():
 
 def test_structs_shorter_than_any_version():
     """Truncated messages of every kind end the connection, and nothing but it."""
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     promise = peer.client({"senderPromise": 1}).echo(1)
     for which in range(15):
         for data_words, pointers in ((0, 0), (1, 0), (0, 1)):
-            bed, thing, end, peer = _bed()
+            bed, thing, end, peer = talking()
             body = bytes((which, 0, 0, 0, 0, 0, 0, 0))
             body += bytes((0, 0, 0, 0, data_words, 0, pointers, 0))
             body += bytes(8 * (data_words + pointers))
@@ -607,7 +385,7 @@ def test_structs_shorter_than_any_version():
 
 
 def test_unknown_operations_in_a_transform():
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.call(1, export, SELF)
     peer.read("return")
     value = {"questionId": 2, "methodId": ECHO, "target": at((1, [0])), "params": payload(1)}
@@ -627,7 +405,7 @@ def test_unknown_operations_in_a_transform():
 
 def _finished_early():
     """A call under way and one that waits for its results, of which the first was finished."""
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.call(1, export, HOLD)
     peer.call(2, (1, [0]), ECHO, 1)
     bed.tasks()
@@ -671,7 +449,7 @@ def test_finish_of_all_that_waited():
 def test_finish_of_a_call_whose_result_is_a_parameter():
     """As pycapnp does when a program passes on what it has not waited for."""
     for kept in (True, False):
-        bed, thing, end, peer, export = _serving()
+        bed, thing, end, peer, export = serving()
         peer.call(1, export, HOLD)
         peer.call(2, export, HOLD if kept else LATER, 0, [{"receiverAnswer": promised(1, [0])}])
         bed.tasks()
@@ -690,7 +468,7 @@ def test_finish_of_a_call_whose_result_is_a_parameter():
 
 def test_finish_of_a_call_whose_result_was_exported():
     """The export of the promise is a reference: with its release the call is cancelled."""
-    bed, thing, end, peer, export = _serving()
+    bed, thing, end, peer, export = serving()
     peer.call(1, export, HOLD)
     peer.call(2, export, SAME, 0, [{"receiverAnswer": promised(1, [0])}])
     bed.tasks()
