@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python
-SCHEMAS := lib/capnrpc_micro/vat/*.capnp lib/capnrpc_micro/device/*.capnp
+SCHEMAS := lib/capnrpc_micro/vat/*.capnp lib/capnrpc_micro/device/*.capnp examples/*/*.capnp
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help

@@ -14,7 +14,7 @@ import capnrpc_micro
 
 ROOT = LIBRARY.parent.parent
 MODULES = sorted(LIBRARY.rglob("*.py"))
-SCHEMAS = sorted(LIBRARY.rglob("*.capnp"))
+SCHEMAS = sorted([*LIBRARY.rglob("*.capnp"), *ROOT.glob("examples/*/*.capnp")])
 
 # What the core may take from outside: it must run where there is nothing else.
 CORE_MODULES = {"array", "micropython", "struct", "sys", "uctypes"}
