@@ -1,0 +1,19 @@
+# Generated from house.capnp by capnpc_micropython; change the schema and generate it again.
+# fmt: off
+
+from capnrpc_micro import schema as _s
+
+class Thermometer(_s.Client):
+    class read_results_(_s.StructReader):
+        @property
+        def celsius(self) -> float: ...
+    class Server(_s.Server):
+        def read(self) -> _s.Returned[float | _s.Bytes | Thermometer.read_results_ | None]: ...
+    def read(self) -> _s.CallPromise[Thermometer.read_results_]: ...
+class Heater(_s.Client):
+    class isOn_results_(_s.StructReader):
+        @property
+        def on(self) -> bool: ...
+    class Server(_s.Server):
+        def isOn(self) -> _s.Returned[bool | Heater.isOn_results_ | None]: ...
+    def isOn(self) -> _s.CallPromise[Heater.isOn_results_]: ...

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""What both boards do to get to know the other one."""
+
+import asyncio
+
+import capnrpc_micro as capnp
+from capnrpc_micro.identity import capfile
+
+
+def introduce(path, uri):
+    """Writes a .cap file, for the other board."""
+    capfile.save(path, capnp.Address.parse(uri))
+    print("the other board finds this one with", path)
+
+
+async def introduced(path):
+    """The Address in the other board's .cap file; waits until that is there."""
+    while True:
+        try:
+            return capfile.load(path)
+        except OSError:
+            await asyncio.sleep(0.5)
