@@ -148,6 +148,8 @@ def test_logger_that_is_gone(interpreter, tmp_path):
         read = "../../.venv/bin/python user.py read alice.cap"
         board = example.board(start)
         assert example.run(first, more, read).split() == [str(x) for x in range(10)]
+        with pytest.raises(AssertionError, match="200 characters are allowed"):
+            example.run(enter, f"../../.venv/bin/python user.py log alice.cap {201 * 'x'}")
         board.kill()
         (log,) = (example.folder / "logs").iterdir()
         log.unlink()

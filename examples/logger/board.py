@@ -17,6 +17,14 @@ from capnrpc_micro.identity import capfile
 from capnrpc_micro.identity.service_id import random_id
 
 KEPT = 10  # messages of each logger
+LONGEST = 200  # characters of a message, and of a label
+
+
+def short(text):
+    """The text. Raises ValueError if it is too long, which is what the caller then sees."""
+    if len(text) > LONGEST:
+        raise ValueError("%d characters are allowed" % LONGEST)
+    return text
 
 
 class StoredLogger(Logger.Server):
@@ -27,7 +35,7 @@ class StoredLogger(Logger.Server):
         self.messages = list(log.messages)
 
     def log(self, message):
-        messages = self.messages[1 - KEPT :] + [message]
+        messages = self.messages[1 - KEPT :] + [short(message)]
         # It is in the file before the caller hears that the call has returned.
         self.store.save(self.digest, Log.new_message(label=self.label, messages=messages))
         self.messages = messages
@@ -43,7 +51,7 @@ class Factory(LoggerFactory.Server):
 
     def create(self, label):
         id = random_id()
-        self.vat.store.save(sha256(id).digest(), Log.new_message(label=label))
+        self.vat.store.save(sha256(id).digest(), Log.new_message(label=short(label)))
         return self.vat.restorer.restore(id)  # which loads it
 
     def load(self, digest, sturdy_ref):
