@@ -76,6 +76,13 @@ def test_too_long_a_file_is_not_read():
         raises(ValueError, "longer than 16384 bytes", files.read, folder + "/long")
 
 
+def test_reading_takes_no_more_memory_than_the_file_is_long():
+    with Folder() as folder:
+        path = folder + "/file"
+        put(path, b"content")
+        assert files.read(path, 1000000000) == b"content"
+
+
 def test_cap_files():
     with Folder() as folder:
         path = folder + "/main.cap"

@@ -96,7 +96,10 @@ def read(path):
             return None
         raise
     with file:
-        data = file.read(_LIMIT + 1)
+        # MicroPython takes as much memory as it is told to read.
+        size = file.seek(0, 2)
+        file.seek(0)
+        data = file.read(min(size, _LIMIT) + 1)
     if len(data) > _LIMIT:
         raise ValueError(path + " is longer than %d bytes" % _LIMIT)
     return data
