@@ -66,7 +66,7 @@ async def main(listen):
     factory = Factory(listen)
     uri = factory.vat.offer(factory, "factory")
     await factory.vat.start()
-    capfile.save("factory.cap", capnp.Address.parse(uri))
+    capfile.save("factory.cap", uri)
     print("ready, see factory.cap")
     await factory.vat.serve()
 

@@ -3,13 +3,12 @@
 
 import asyncio
 
-import capnrpc_micro as capnp
 from capnrpc_micro.identity import capfile
 
 
 def introduce(path, uri):
     """Writes a .cap file, for the other board."""
-    capfile.save(path, capnp.Address.parse(uri))
+    capfile.save(path, uri)
     print("the other board finds this one with", path)
 
 

@@ -17,8 +17,12 @@ def load(path):
 
 
 def save(path, address):
-    """Writes the whole URI of an Address, its secret included; mode 0600 where there are modes.
+    """Writes the whole URI, its secret included; mode 0600 where there are modes.
 
-    Raises OSError.
+    address   an Address, or a URI
+
+    Raises OSError, and ValueError for what is no URI.
     """
+    if isinstance(address, str):
+        address = Address.parse(address)
     write(path, (address.uri() + "\n").encode())

@@ -11,9 +11,10 @@ from ..identity.address import Address
 from ..net.host import HOST, now, since
 from ..net.links import pump
 from ..objects.promise import DISCONNECTED, Error, Promise, again, error_from
+from ..words import const
 from .config import host_and_port
 
-_DUPLICATE = "closing a duplicate connection"
+_SOON_MS = const(500)
 
 
 class Peers:
@@ -95,8 +96,9 @@ class Peers:
         """There is a new connection with the vat that has the key link.peer, which we have made
         (`dialled`) or it. Returns the Link to use.
 
-        Two that were made at the same time, one by each of both vats, are one too many: the one
-        stays that was made by the vat with the greater digest. (Here and in OCaml's capnp-rpc.)
+        Of two that were made at the same time, one by each vat, the one is used that was made by the
+        vat with the greater digest, here and in OCaml's capnp-rpc. It closes the other one; here that
+        ends when nobody refers to anything over it any more.
         """
         digest = link.peer
         old = self._shared.get(digest)
@@ -104,12 +106,10 @@ class Peers:
         if old is not None and old[0].conn.error is None and old[1] != dialled:
             limit = self._links.limits.first_ms
             if not limit or since(keep[2], old[2]) < limit:
-                other = old[0]
+                other = old
                 if dialled != (self._own() > digest):
-                    keep = old
-                    other = link
-                self._shared[digest] = keep
-                other.conn.abort(Error(_DUPLICATE, DISCONNECTED))
+                    keep, other = other, keep
+                other[0].conn.unused_ms = _SOON_MS
         self._shared[digest] = keep
         return keep[0]
 
