@@ -84,7 +84,7 @@ def write(path, data, create=False):
         raise
 
 
-def read(path):
+def read(path, limit=_LIMIT):
     """The bytes of a file, None if there is no such file.
 
     Raises OSError, and ValueError for a file that is too long to be one of ours.
@@ -99,7 +99,7 @@ def read(path):
         # MicroPython takes as much memory as it is told to read.
         size = file.seek(0, 2)
         file.seek(0)
-        data = file.read(min(size, _LIMIT) + 1)
-    if len(data) > _LIMIT:
-        raise ValueError(path + " is longer than %d bytes" % _LIMIT)
+        data = file.read(min(size, limit) + 1)
+    if len(data) > limit:
+        raise ValueError(path + " is longer than %d bytes" % limit)
     return data
