@@ -66,9 +66,10 @@ class Example:
         # Each of these programs becomes the next, so that it is the board that is killed.
         enter = ["sh", "-c", 'cd "$0" && exec "$@"', os.fspath(self.folder)]
         python, runner, script, *arguments = shlex.split(command)
-        return Board(
-            script, *arguments, command=[*enter, python, runner], env=self.env, ready=ready
-        )
+        line = [*enter, python, runner]
+        board = Board(script, *arguments, command=line, env=self.env, ready=ready)
+        self.boards.append(board)
+        return board
 
     def run(self, *blocks):
         """Runs blocks of commands in one shell. Returns what they print."""
