@@ -9,8 +9,8 @@ from wirekit import raises
 
 from capnrpc_micro.objects.client import release
 from capnrpc_micro.objects.operations import client
-from capnrpc_micro.objects.promise import Error, Promise
-from capnrpc_micro.vat.restorer import UNKNOWN, Table
+from capnrpc_micro.objects.promise import UNKNOWN_ID, Error, Promise
+from capnrpc_micro.vat.restorer import Table
 
 
 class Loading:
@@ -137,7 +137,7 @@ def test_there_is_no_such_service():
         got = one.vat.get(b"A")
         call = got.echo(1)
         one.go()
-        raises(Error, UNKNOWN, one.vat.bed.get, call)
+        raises(Error, UNKNOWN_ID, one.vat.bed.get, call)
         release(got)
         one.done()
 
@@ -161,7 +161,7 @@ def test_removed_while_somebody_has_it():
     got = one.vat.get(b"A")
     one.go()
     one.table.remove(b"A")
-    one.error = Error(UNKNOWN)
+    one.error = Error(UNKNOWN_ID)
     one.vat.fails(b"A")
     assert one.vat.bed.get(got.echo(1)).y == 1
     release(got)

@@ -6,8 +6,8 @@ from wirekit import raises
 
 from capnrpc_micro.objects.client import release
 from capnrpc_micro.objects.operations import client
-from capnrpc_micro.objects.promise import FAILED, Error, Promise
-from capnrpc_micro.vat.restorer import UNKNOWN, Nothing, Single, Table
+from capnrpc_micro.objects.promise import FAILED, UNKNOWN_ID, Error, Promise
+from capnrpc_micro.vat.restorer import Nothing, Single, Table
 
 
 class Restored:
@@ -27,7 +27,7 @@ class Restored:
         assert self.bed.get(thing.echo(5)).y == 5
         release(thing)
 
-    def fails(self, id, text=UNKNOWN):
+    def fails(self, id, text=UNKNOWN_ID):
         thing = self.get(id)
         try:
             self.bed.get(thing.echo(5))
@@ -175,7 +175,7 @@ def test_forms_of_ids_on_the_wire():
         seen.append(id)
         if id in (b"", b"main", b"zero\0"):
             return thing
-        raise Error(UNKNOWN)
+        raise Error(UNKNOWN_ID)
 
     class Any:
         pass

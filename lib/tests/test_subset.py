@@ -267,3 +267,23 @@ def test_a_subset_that_was_released(vats):
     assert vats.bed.get(there.echo(2)).y == 2
     release(there)
     vats.done(thing)
+
+
+@alone
+def test_a_call_runs_later_however_it_gets_to_its_object(vats):
+    """As one over the wire does: a program that calls is not called back before its call has returned."""
+    thing = Thing(vats.bed)
+    there = client(thing)
+    waiting, resolver = promise(THING)
+    within = subset(waiting, THING, "echo")
+    resolver.resolve(there)
+    outer, _ = revocable(there)
+    both, _ = revocable(within)
+    for ref in (there, waiting, within, outer, both):
+        call = ref.echo(7)
+        assert thing.calls == [], ref
+        assert vats.bed.get(call).y == 7
+        assert thing.calls.pop() == 7 and not thing.calls
+    for ref in (both, outer, within, waiting, there):
+        release(ref)
+    vats.done(thing)

@@ -2,7 +2,7 @@
 """Layer `net`: serving and connecting, over TCP or Unix sockets."""
 
 from ..objects.capability import hook_of
-from ..objects.promise import Error
+from ..objects.promise import UNKNOWN_ID, Error
 from .host import HOST
 from .links import Links
 
@@ -14,7 +14,7 @@ def only(main):
         if main is None:
             raise Error("this vat has no bootstrap object")
         if id:
-            raise Error("Unknown persistent service ID")
+            raise Error(UNKNOWN_ID)
         return main
 
     return restore

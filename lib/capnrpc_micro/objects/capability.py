@@ -32,10 +32,12 @@ class Cap:
     conn         the connection that it is reached over, or None
     stream       of its streaming calls, see `streams`
     target       the hook that it stands in front of, see `membrane`; or None
+    calling      of the class: how many calls a program is just making
     """
 
     resolution = conn = stream = target = _watchers = None
     promise = False
+    calling = 0
 
     def __init__(self, host):
         self.host = host
@@ -129,7 +131,12 @@ class Cap:
             request = Call(self.host)
             request.reject(error)
             return CallPromise(request, results)
-        dispatch(self.resolved(), request)
+        # A program's own call waits for the event loop, as one over the wire would.
+        Cap.calling += 1
+        try:
+            dispatch(self.resolved(), request)
+        finally:
+            Cap.calling -= 1
         return promise
 
     def send(self, request):
@@ -232,14 +239,6 @@ class LocalCap(Cap):
         server.cap_ = None
         server.released_()
 
-    def call(self, interface, ordinal, args, kwargs):
-        # A program's own call waits for the event loop, as one over the wire would.
-        self.starting += 1
-        try:
-            return Cap.call(self, interface, ordinal, args, kwargs)
-        finally:
-            self.starting -= 1
-
     def send(self, request):
         if self.gate is not None:
             self.gate.send(request)
@@ -253,7 +252,7 @@ class LocalCap(Cap):
             request.reject(Error(why, UNIMPLEMENTED))
             return
         value = None
-        at_once = handler.plain and not self.starting
+        at_once = handler.plain and not self.starting and not Cap.calling
         if at_once:
             try:
                 value = self.run(handler, request)

@@ -56,6 +56,9 @@ OUT_OF_MEMORY = overloaded("out of memory")
 CANCELLED = Error("the call was cancelled")
 CIRCLE = Error("the promise was resolved to itself")
 
+# The reason why there is no service with an id; OCaml's capnp-rpc has the same text.
+UNKNOWN_ID = "Unknown persistent service ID"
+
 
 def error_from(exception):
     """The Error that tells a peer about an exception of a program: class and message, no traceback."""

@@ -10,7 +10,7 @@ from ..message import Message
 from ..objects.capability import LocalCap, Request, dispatch, hook_of
 from ..objects.client import CallPromise, is_awaitable, release, release_caps, release_results
 from ..objects.dispatch import find_handler, put_results
-from ..objects.promise import OUT_OF_MEMORY, UNIMPLEMENTED, Error, again, error_from
+from ..objects.promise import OUT_OF_MEMORY, UNIMPLEMENTED, UNKNOWN_ID, Error, again, error_from
 from ..words import const, new_views
 from .captable import import_caps, message_target, put_captable, release_exports, smaller
 from .wire import (
@@ -398,8 +398,8 @@ def _restored(conn, id):
     if last >= 0 and not id[last]:
         try:
             return conn.restore(id[:last])
-        except Error:
-            if not last:
+        except Error as error:
+            if not last or error.reason != UNKNOWN_ID:
                 raise
     return conn.restore(id)
 

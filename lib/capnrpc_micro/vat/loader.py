@@ -4,9 +4,8 @@
 from ..objects.capability import BrokenCap, hook_of
 from ..objects.client import Client, is_awaitable, release
 from ..objects.operations import promise
-from ..objects.promise import Error, Promise, error_from
+from ..objects.promise import UNKNOWN_ID, Error, Promise, error_from
 from ..schema import Capability
-from .restorer import UNKNOWN
 
 
 class Loaded:
@@ -38,7 +37,7 @@ class Loaded:
     def _load(self, id, digest):
         value = self._loader(digest, self._sturdy_ref and self._sturdy_ref(id))
         if value is None:
-            raise Error(UNKNOWN)
+            raise Error(UNKNOWN_ID)
         if not (self._revocable or isinstance(value, Client) or is_awaitable(value)):
             entry = (hook_of(value, Promise.host), None)
         else:
@@ -56,7 +55,7 @@ class Loaded:
             if is_awaitable(value):
                 value = await value
             if value is None:
-                raise Error(UNKNOWN)
+                raise Error(UNKNOWN_ID)
             if isinstance(value, Client):
                 given.append(value)
             if self._revocable:

@@ -10,10 +10,8 @@ from hashlib import sha256
 
 from ..objects.capability import hook_of
 from ..objects.client import Client, release
-from ..objects.promise import Error, Promise
+from ..objects.promise import UNKNOWN_ID, Error, Promise
 from ..schema import Capability
-
-UNKNOWN = "Unknown persistent service ID"  # of OCaml's capnp-rpc, too
 
 
 class Nothing:
@@ -33,7 +31,7 @@ class Single:
 
     def restore(self, id):
         if self._client is None or sha256(id).digest() != self._digest:
-            raise Error(UNKNOWN)
+            raise Error(UNKNOWN_ID)
         return self._client
 
     def clear(self):
@@ -138,7 +136,7 @@ class Table:
         if entry is not None:
             return entry[0]
         if self._loaded is None:
-            raise Error(UNKNOWN)
+            raise Error(UNKNOWN_ID)
         return self._loaded.restore(id, digest)
 
 
