@@ -40,6 +40,7 @@ class Limits:
     first_ms: int
     ping_ms: int
     dead_ms: int
+    rest_ms: int
     unused_ms: int
     idle_ms: int
     connections: int

@@ -38,6 +38,7 @@ class Limits:
     first_ms = 10000  # time a peer that has connected may take until it makes its first call
     ping_ms = 30000  # quiet time after which the peer is asked whether it is still there
     dead_ms = 30000  # time it may take to answer that; then the connection is lost
+    rest_ms = 5000  # time without input after which a connection gives back its buffers
     unused_ms = 10000  # time without any reference after which a vat ends a connection it made
     idle_ms = 0  # time without any call, made or under way, after which a connection is ended
 

@@ -122,6 +122,8 @@ class Receiver:
         old = m.b
         if start + size > len(old):
             v = self._usual
+            if len(v[3]) < self.limits.receive_bytes:  # it was at rest
+                v = self._usual = new_views(self.limits.receive_bytes)
             if size > len(v[3]):
                 v = m.v if size <= len(old) else new_views(size)
             m.use(v)
@@ -129,6 +131,12 @@ class Receiver:
             self.start = 0
             self._fill = have
         return False
+
+    def rest(self):
+        """Gives back the buffer, unless there is something in it, until the next message comes."""
+        if not self._fill:
+            self._usual = new_views(8)  # for the frame header
+            self.message.use(self._usual)
 
 
 class Builder(Message):

@@ -16,6 +16,7 @@ def _bed(first=0, **limits):
     thing = Thing(bed)
     limits.setdefault("ping_ms", PING)
     limits.setdefault("dead_ms", DEAD)
+    limits.setdefault("rest_ms", 0)
     end, peer = bed.peer(thing, **limits)
     end.conn.first_ms = end.conn.limits.first_ms = first
     end.conn.tick(0)

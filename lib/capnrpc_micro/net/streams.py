@@ -29,9 +29,14 @@ def _writable(s):
     yield core._io_queue.queue_write(s)
 
 
+def _readable(s):
+    # async; suspends the task until the socket has input
+    yield core._io_queue.queue_read(s)
+
+
 def readable(stream):
     """Awaited, waits until the peer has sent something, or has closed."""
-    yield core._io_queue.queue_read(stream.s)
+    return _readable(stream.s)
 
 
 async def _read_to_the_end(stream):
@@ -104,9 +109,10 @@ class Link:
     async def _read(self):
         conn = self.conn
         receiver = conn.receiver
-        stream = self._stream
+        s = self._stream.s
         while conn.error is None:
-            n = await stream.readinto(receiver.space())
+            await _readable(s)  # the buffer may be another one after that, see Connection.rest()
+            n = s.readinto(receiver.space())
             if n is None:
                 continue  # TLS goes on with its handshake
             if n == 0:

@@ -42,6 +42,7 @@ _RELEASE = const(6)
 _BOOTSTRAP = const(8)
 _DISEMBARGO = const(13)
 
+_RESTING = const(64)  # bytes of an output buffer
 _PATIENCE = const(20)  # how often output() is tried without memory
 _COUNT = const(0x1FFFFFFF)  # of bytes: one more is a small integer on every board, too
 
@@ -280,6 +281,15 @@ class Connection:
         if self._flight is flight:
             flight.reset()
         self._flying = False
+
+    def rest(self):
+        """Gives back the buffers, as far as there is nothing in them: nothing has come for a while. They
+        grow again as they are needed."""
+        self.receiver.rest()
+        if not self._flying and not self.out.hi and not self.out.building:
+            limit = self.limits.output_bytes
+            self._flight = Builder(_RESTING, limit)
+            self.out = Builder(_RESTING, limit)
 
     # The end.
 

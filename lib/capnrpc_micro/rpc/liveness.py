@@ -13,6 +13,7 @@ from .wire import NO_ROOM, begin, put_key
 
 _BOOTSTRAP = const(8)  # of Message
 
+_RESTING = const(8)  # bytes of a receive buffer
 _NEVER = const(1 << 28)
 _LONGEST = const(0x1FFFFFFF)  # of counted times: with another it is a small integer everywhere
 
@@ -37,6 +38,14 @@ def tick(conn, elapsed):
             conn.abort(Error(text, DISCONNECTED))
             return None
         conn.first_ms = left
+    limit = limits.rest_ms
+    if limit and not conn.asked:
+        left = min(left, max(limit - conn.quiet, limit >> 2))
+        if conn.quiet >= limit and len(conn.receiver.message.b) > _RESTING:
+            try:
+                conn.rest()
+            except MemoryError:
+                pass  # there is little to be had
     limit = conn.unused_ms
     if limit:
         if conn.imports or conn.answers or len(conn.exports) or len(conn.questions) > asking:

@@ -3,8 +3,6 @@
 
 import os
 
-from ..extra import files as frames
-from ..extra.messages import to_bytes
 from ..identity import files
 from ..identity.base64url import decode, encode
 from ..layout import struct_at
@@ -25,6 +23,8 @@ def _message(path):
         if error.errno == 2:  # ENOENT
             return None
         raise
+    from ..extra import files as frames
+
     with file:
         m = frames.read(file)
         if m is None or file.read(1):
@@ -76,7 +76,7 @@ class FileStore:
         one is there.
         """
         path = self._path(digest)
-        data = to_bytes(struct)
+        data = struct.to_bytes()
         if len(data) > _MOST:
             raise ValueError("the struct takes %d bytes, more than %d" % (len(data), _MOST))
         if not MICROPYTHON:
@@ -131,5 +131,7 @@ class FileStore:
         name = new[len(self._folder) :].split(".")[0]
         m = _whole(new)
         if m is not None and len(name) == _LETTERS:
-            (files.put if MICROPYTHON else files.write)(self._folder + name, frames.to_bytes(m))
+            from ..extra.files import to_bytes
+
+            (files.put if MICROPYTHON else files.write)(self._folder + name, to_bytes(m))
         os.remove(new)

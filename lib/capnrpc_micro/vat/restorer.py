@@ -60,7 +60,7 @@ class Table:
         revocable    whether what is loaded can be revoked: it is behind a membrane then
         """
         self._sturdy_ref = sturdy_ref
-        self._entries = {}  # by digest: (a Client, what revokes it or None)
+        self._entries = {}  # by digest: (a hook, what revokes it or None)
         self._loaded = None
         if loader is not None:
             from .loader import Loaded
@@ -90,9 +90,10 @@ class Table:
         if revocable:
             from ..objects.membrane import revocable as membrane
 
-            self._entries[digest] = membrane(capability)
+            client, revoke = membrane(capability)
+            self._entries[digest] = (client._hook, revoke)
         else:
-            self._entries[digest] = (_keep(capability), None)
+            self._entries[digest] = (hook_of(capability, Promise.host).retain(), None)
 
     def remove(self, id, revoke=False):
         """Removes a service: nobody gets it any more.
@@ -107,21 +108,21 @@ class Table:
         """The same by SHA-256 of the id. A loaded service is no more remembered as loaded."""
         loaded = self._loaded
         if digest in self._entries:
-            client, breaks = self._entries[digest]
+            hook, breaks = self._entries[digest]
         elif loaded is not None and digest in loaded.entries:
-            client, breaks = None, loaded.entries[digest][1]
+            hook, breaks = None, loaded.entries[digest][1]
         else:
             raise KeyError("service id not in the table")
         if revoke and breaks is None:
             raise ValueError("the service was not made revocable when it was added")
-        if client is None:
+        if hook is None:
             loaded.entries.pop(digest)
         else:
             self._entries.pop(digest)
         if revoke:
             breaks()
-        if client is not None:
-            release(client)
+        if hook is not None:
+            hook.release()
 
     def clear(self):
         """Removes all services. Who has got one keeps it."""
@@ -134,7 +135,7 @@ class Table:
         digest = sha256(id).digest()
         entry = self._entries.get(digest)
         if entry is not None:
-            return entry[0]
+            return Client(entry[0], Capability)
         if self._loaded is None:
             raise Error(UNKNOWN_ID)
         return self._loaded.restore(id, digest)
