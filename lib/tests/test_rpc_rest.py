@@ -8,8 +8,7 @@ from capnrpc_micro.objects.client import release
 
 
 def _small(conn):
-    sizes = (len(conn.receiver.message.b), len(conn.out.b), len(conn._flight.b))
-    return sizes == (8, 64, 64)
+    return (len(conn.receiver.message.b), len(conn.out.b), conn._flight) == (8, 64, None)
 
 
 def _rested(conn):

@@ -258,6 +258,8 @@ class Connection:
         out = self.out
         if out is None or self._flying or not out.hi or out.building:
             return None
+        if self._flight is None:  # it was at rest
+            self._flight = self._new_output()
         view = out.b[: 4 * out.hi]
         self._flying = True
         self.out = self._flight
@@ -287,9 +289,8 @@ class Connection:
         grow again as they are needed."""
         self.receiver.rest()
         if not self._flying and not self.out.hi and not self.out.building:
-            limit = self.limits.output_bytes
-            self._flight = Builder(_RESTING, limit)
-            self.out = Builder(_RESTING, limit)
+            self.out = Builder(_RESTING, self.limits.output_bytes)
+            self._flight = None
 
     # The end.
 
