@@ -26,7 +26,10 @@ PIPELINED = 400
 # one module of every layer. All of it runs on the board-like interpreters.
 TESTS = [
     LIB / "tests" / f"test_{name}.py"
-    for name in ("words", "message", "layout", "schema", "objects", "rpc_calls", "device_network")
+    for name in (
+        *("words", "message", "layout", "schema", "objects", "rpc_calls", "identity_key"),
+        *("restorer", "device_network"),
+    )
 ]
 
 RUN = """
@@ -89,16 +92,16 @@ def test_library_suite(test, tmp_path):
             assert not line.startswith("skipped ") or "needs" in line, line
 
 
-class EchoHost:
-    """pycapnp inside the link's namespace, which stops between its parts."""
+class Host:
+    """A program of pycapnp's inside the link's namespace, which stops between its parts."""
 
-    def __init__(self, link):
+    def __init__(self, link, script, *arguments):
         self.process = link.popen(
-            *(sys.executable, HERE / "echo_host.py", link.board_address, ECHO, NETWORK),
-            *(SEQUENTIAL, PIPELINED),
+            *(sys.executable, HERE / script, *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, "PYTHONPATH": f"{LIB}:{ROOT / 'tools'}"},
         )
 
     def until(self, name):
@@ -123,7 +126,8 @@ def call_it(pico, link, figures):
     """Serves, calls from the host, and ends the program on the board."""
     program = pico.start((HERE / "echo_board.py").read_text())
     program.wait_output("serving")
-    with EchoHost(link) as host:
+    arguments = (link.board_address, ECHO, NETWORK, SEQUENTIAL, PIPELINED)
+    with Host(link, "echo_host.py", *arguments) as host:
         clock = []
         for part in ("sequential", "pipelined", "network", "done"):
             host.until(part)
@@ -144,3 +148,37 @@ def test_called_by_pycapnp_over_ppp_and_again_after_a_reset(pico, tmp_path):
         pico.reset()
         link.connect()
         call_it(pico, link, figures=False)
+
+
+def reach_it(pico, link, figures):
+    """Starts the vat, reaches it by the URI that it prints, and ends it. Returns the URI."""
+    program = pico.start((HERE / "tls_board.py").read_text())
+    program.wait_output("started ", timeout=300)
+    milliseconds, uri = program.wait_output("\n", timeout=60).split()
+    with Host(link, "tls_host.py", ECHO, uri) as host:
+        host.until("begin")
+        begin = pico.stats()["emulated_s"]
+        host.go_on()
+        host.until("connected")
+        end = pico.stats()["emulated_s"]
+        host.until("called")
+        program.wait_output("free ", timeout=60)
+        free = int(program.wait_output("\n", timeout=60))
+    if figures:
+        figure("pico_first_boot_ms_emulated", milliseconds)
+        figure("pico_handshake_ms_emulated", round(1000 * (end - begin)))
+        figure("pico_free_heap_tls", free)
+    assert free >= 130000
+    program.interrupt()
+    return uri
+
+
+def test_the_uri_of_the_first_boot_works_after_a_reset(pico, tmp_path):
+    """The board makes its key, and keeps it. What the link takes of its heap is little: Wi-Fi takes none."""
+    copy_to(pico, tmp_path, ECHO.with_name("echo_capnp.py"))
+    with pico.ppp(buffer=2048) as link:
+        uri = reach_it(pico, link, figures=True)
+        assert uri.startswith("capnp://sha-256:")
+        pico.reset()
+        link.connect()
+        assert reach_it(pico, link, figures=False) == uri

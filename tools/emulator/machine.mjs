@@ -11,6 +11,8 @@ import { UsbSerial } from './usb_serial.mjs';
 const START = 0x10000000; // flash: the second-stage boot loader
 const UART_SLOTS = [0x40034, 0x40038]; // their places among the peripherals
 const WATCHDOG_SLOT = 0x40058;
+const ROSC_SLOT = 0x40060; // the ring oscillator
+const ROSC_RANDOM_BIT = 0x1c;
 const CYCLE_NANOS = 8; // 125 MHz
 
 const SLICE_MS = 2; // how long the emulator runs before it looks at its sockets
@@ -37,6 +39,20 @@ function answerForCore1(sio) {
   };
   sio.writeUint32 = (offset, value) => {
     if (offset !== FIFO_STATUS && offset !== FIFO_WRITE) writeUint32.call(sio, offset, value);
+  };
+}
+
+// rp2040js has no ring oscillator: its random bit, which os.urandom() and TLS are fed with, would
+// always be 1. Xorshift, from the same start in runs that repeat exactly.
+function giveRandomBits(rosc, seed) {
+  const { readUint32 } = rosc;
+  let state = seed;
+  rosc.readUint32 = (offset) => {
+    if (offset !== ROSC_RANDOM_BIT) return readUint32.call(rosc, offset);
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state & 1;
   };
 }
 
@@ -101,6 +117,7 @@ export class Pico {
       onData: (bytes) => this.onUsbData(bytes),
       onConnected: () => this.onUsbConnected(),
     });
+    giveRandomBits(mcu.peripherals[ROSC_SLOT], this.realtime ? Date.now() | 1 : 1);
     const watchdog = mcu.peripherals[WATCHDOG_SLOT];
     if (previous) {
       const old = previous.peripherals[WATCHDOG_SLOT];

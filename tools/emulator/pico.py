@@ -38,7 +38,7 @@ INTERRUPT, ENTER_RAW, LEAVE_RAW, END = b"\x03", b"\x01", b"\x02", b"\x04"
 CONNECT = """
 import network, time
 from machine import Pin, UART
-uart_ = UART(1, {baud}, tx=Pin(4), rx=Pin(5), rxbuf=8192, txbuf=8192)
+uart_ = UART(1, {baud}, tx=Pin(4), rx=Pin(5), rxbuf={buffer}, txbuf={buffer})
 uart_.write(b"~")
 link_ = network.PPP(uart_)
 link_.connect()
@@ -175,16 +175,19 @@ class Link:
 
     numbers = itertools.count()
 
-    def __init__(self, pico, baud):
+    def __init__(self, pico, baud, buffer):
         self.pico = pico
         self.baud = baud
+        self.buffer = buffer
         self.host_address = HOST_ADDRESS
         self.board_address = BOARD_ADDRESS
         self.namespace = f"pico-{os.getpid()}-{next(self.numbers)}"
 
     def connect(self):
         """Bring the link up on the board, the first time or after a reset."""
-        address = self.pico.exec(CONNECT.format(baud=self.baud), timeout=20).strip()
+        address = self.pico.exec(
+            CONNECT.format(baud=self.baud, buffer=self.buffer), timeout=20
+        ).strip()
         if address != self.board_address:
             raise PicoError(f"expected the board to have {self.board_address}, met {address}")
 
@@ -311,13 +314,16 @@ class Pico:
         return self._event("stats", 10)
 
     @contextlib.contextmanager
-    def ppp(self, baud=921600):
-        """Connect the board's UART 1 by PPP to a network namespace of its own. Needs root."""
+    def ppp(self, baud=921600, buffer=8192):
+        """Connect the board's UART 1 by PPP to a network namespace of its own. Needs root.
+
+        buffer   bytes of the board's heap that each direction of the UART takes
+        """
         if os.geteuid() != 0 or not shutil.which("ip"):
             raise PicoError(
                 "a PPP link needs root and iproute2 (Debian: apt-get install iproute2)"
             )
-        link = Link(self, baud)
+        link = Link(self, baud, buffer)
         line = f"127.0.0.1:{self.ports['uart1']}"
         subprocess.run(["ip", "netns", "add", link.namespace], check=True)
         try:
