@@ -263,6 +263,33 @@ CASES = {
         except ValueError:
             pass
 """,
+    # Where it is, and which key it has, in all forms.
+    "config": """
+    key = capnp.SecretKey.generate()
+    uris = set()
+    for given in (key, key.to_pem()):
+        for settings in ({"listen": A}, {"listen": "0.0.0.0:1", "public": A}, {"public": A}):
+            vat = capnp.Vat(key=given, **settings)
+            uris.add(vat.offer(Service(), "echo"))
+            uris.add(capnp.Vat(config=capnp.VatConfig(key=given, **settings)).offer(Service(), "echo"))
+    assert len(uris) == 1
+    other = capnp.VatConfig(listen=A), capnp.VatConfig(listen=A)
+    assert other[0].address.digest == other[0].address.digest != other[1].address.digest
+    assert capnp.VatConfig("/run/x").address.where == capnp.VatConfig("unix:/run/x").address.where == "/run/x"
+    assert capnp.VatConfig("[::1]:7", tls=False).address.uri() == "capnp://insecure@[::1]:7"
+    assert capnp.VatConfig("0.0.0.0:7", public="board.local:7", tls=False).address.where[0] == "board.local"
+    for wrong in ("7000", "host", ":7000", "host:0", "run/x", "", "host:x"):
+        try:
+            capnp.VatConfig(listen=wrong)
+            raise SystemExit("a ValueError was expected: " + wrong)
+        except ValueError as error:
+            assert "listen" in str(error), error
+    try:
+        capnp.VatConfig(key=b"no key").secret_key
+        raise SystemExit("a key was found")
+    except ValueError:
+        pass
+""",
     "a_main_object_and_the_gateway": """
     from capnrpc_micro.vat.gateway_capnp import Gateway
     vat, uri = await started(A, main=Service())
