@@ -96,6 +96,11 @@ CASES = {
     await fails(vat, Address.parse(uri).with_service(b"no such"), capnp.FAILED,
                 "Unknown persistent service ID")
     await vat.close()
+    def load(digest, sturdy_ref):
+        raise ValueError("a bad day")
+    vat = capnp.Vat(listen=A, loader=load)
+    await fails(vat, vat.sturdy_ref(b"any").address, capnp.FAILED, "ValueError: a bad day")
+    await vat.close()
 """,
     "a_connection_is_used_both_ways": """
     a, at_a = await started(A)

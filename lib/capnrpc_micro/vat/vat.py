@@ -9,7 +9,7 @@ from ..net.links import Links
 from ..objects.capability import hook_of
 from ..objects.client import Client, release
 from ..objects.operations import settled
-from ..objects.promise import DISCONNECTED, Error
+from ..objects.promise import DISCONNECTED, Error, error_from
 from ..schema import Capability
 from ..words import const
 from .config import VatConfig, host_and_port
@@ -183,9 +183,8 @@ class Vat:
         own = address.digest is not None and address.digest == self._own_digest()
         for attempt in range(_ATTEMPTS):
             if own:
-                hook = hook_of(self._restore(address.service), HOST)
                 conn = None
-                client = Client(hook.retain(), interface)
+                client = Client(self._own(address.service).retain(), interface)
             else:
                 conn = (await self._peers.link(address)).conn
                 client = conn.bootstrap(interface, address.service)
@@ -206,6 +205,12 @@ class Vat:
                 release(client)
                 raise
             await asyncio.sleep(_PAUSE_S * attempt)
+
+    def _own(self, id):
+        try:
+            return hook_of(self._restore(id), HOST)
+        except Exception as error:  # as it would reach a peer
+            raise error_from(error)
 
     def live(self, service, interface=Capability, **settings):
         """A Client of a service that connects again by itself; its settings: see live.live()."""
