@@ -7,7 +7,7 @@ from bed import THING
 
 from capnrpc_micro.net.host import HOST
 from capnrpc_micro.objects.client import release
-from capnrpc_micro.objects.operations import problem, promise
+from capnrpc_micro.objects.operations import client, problem, promise
 from capnrpc_micro.objects.promise import DISCONNECTED, FAILED, OVERLOADED, Error, Promise
 from capnrpc_micro.vat.live import live
 
@@ -197,7 +197,7 @@ async def test_released_in_any_state():
         assert not vat.attempts or stage == 0
 
 
-async def test_what_is_told_may_fail_or_release():
+async def test_who_is_told_may_fail():
     vat = Vat()
 
     def changed(there, error):
@@ -210,6 +210,77 @@ async def test_what_is_told_may_fail_or_release():
         await asyncio.sleep(0)
     vat.resolvers[0].resolve(vat.thing)
     assert (await thing.echo(3)).y == 3
+    release(thing)
+
+
+class Releases(Told):
+    """Releases the live reference when it is there, or away."""
+
+    def __init__(self, when):
+        Told.__init__(self)
+        self.when = when
+        self.thing = None
+
+    def __call__(self, there, error):
+        Told.__call__(self, there, error)
+        if there is self.when:
+            release(self.thing)
+
+
+async def test_who_is_told_may_release():
+    for there in (True, False):
+        vat = Vat()
+        told = Releases(there)
+        thing = told.thing = live(vat, URI, THING, changed=told, first_ms=1)
+        task = thing._hook._task
+        await vat.answer(None if there else LOST)
+        while not task.done():
+            await asyncio.sleep(0)
+        assert [change[0] for change in told.changes] == ([True, False] if there else [False])
+        assert thing._hook._there is None and not vat.attempts
+        await fails(thing.echo(1), FAILED, "released")
+
+
+async def test_it_ends_when_the_vat_cannot_connect_at_all():
+    vat = Vat()
+    thing, told = start(vat)
+    waiting = thing.echo(1)
+    await vat.answer(OSError("no key"))
+    await fails(waiting, FAILED, "OSError: no key")
+    await told.until((False, "OSError: no key"))
+    await fails(thing.echo(2), FAILED, "no key")
+    while not thing._hook._task.done():
+        await asyncio.sleep(0)
+    release(thing)
+
+
+class Again(THING.Server):
+    """Calls the live reference while what has waited there is passed on."""
+
+    def __init__(self):
+        self.seen = []
+        self.thing = None
+        self.call = None
+
+    def echo(self, x):
+        self.seen.append(x)
+        if x == 0:
+            self.call = self.thing.echo(9)
+        return x
+
+
+async def test_later_calls_do_not_overtake_those_that_wait():
+    vat = Vat()
+    thing, _ = start(vat)
+    calls = [thing.echo(x) for x in range(3)]
+    again = Again()
+    again.thing = thing
+    await vat.asked.wait()
+    vat.attempts.pop().resolve(client(again))
+    for call in calls:
+        await call
+    await again.call
+    assert again.seen == [0, 1, 2, 9]
     release(thing)
 
 

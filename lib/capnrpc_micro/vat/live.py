@@ -26,8 +26,8 @@ def live(vat, service, interface=Capability, wait=True, changed=None, first_ms=2
     first_ms   the time after which it is tried again, doubled each time until it is
     most_ms    this; each time up to half is taken off at random, so that not all come at once
 
-    It is not tried again when the vat says that there is no such service, or is another vat: then
-    the Client is broken. Capabilities that were got through it break with the connection.
+    It is not tried again when the vat says that there is no such service, or is another vat, nor
+    after any other error than DISCONNECTED and OVERLOADED: then the Client is broken. Capabilities that were got through it break with the connection.
 
     Raises ValueError for what is no URI.
     """
@@ -82,13 +82,11 @@ class _Live(Cap):
             began = now()
             try:
                 error = await self._connected()
-            except Error as reason:
-                error = reason
+            except Exception as reason:  # what is no Error, too: else calls would wait for ever
+                error = error_from(reason)
                 if error.type not in (DISCONNECTED, OVERLOADED):
                     self._end(error)
                     return
-            except MemoryError as reason:
-                error = error_from(reason)
             self._tell(False, error)
             if since(now(), began) > pause:
                 pause = self._first_ms
@@ -101,14 +99,16 @@ class _Live(Cap):
         try:
             lost = Promise(HOST)
             when_broken(client, lost.resolve)
-            self._there = client
             hook = client._hook.resolved()
-            while self._queue:
+            while self._queue:  # what a call sends here meanwhile joins the queue
                 request = self._queue.pop(0)
                 request.waiting = None
                 dispatch(hook, request)
-            self._tell(True, None)
-            return await lost
+            self._there = client
+            # Who is called, or told, may release it; that does not cancel the task that runs.
+            if self.resolution is None:
+                self._tell(True, None)
+            return await lost if self.resolution is None else self._away
         finally:
             self._there = None
             release(client)
