@@ -4,11 +4,13 @@
 import asyncio
 
 from bed import THING
+from streamkit import SINK
 
 from capnrpc_micro.net.host import HOST
 from capnrpc_micro.objects.client import release
 from capnrpc_micro.objects.operations import client, problem, promise
 from capnrpc_micro.objects.promise import DISCONNECTED, FAILED, OVERLOADED, Error, Promise
+from capnrpc_micro.objects.streams import drained
 from capnrpc_micro.vat.live import live
 
 URI = "capnp://insecure@localhost:1/bWFpbg"
@@ -282,6 +284,42 @@ async def test_later_calls_do_not_overtake_those_that_wait():
     await again.call
     assert again.seen == [0, 1, 2, 9]
     release(thing)
+
+
+class Taker(SINK.Server):
+    def __init__(self):
+        self.got = []
+
+    def write(self, x):
+        self.got.append(x)
+
+
+async def test_a_lost_stream_is_told_of_once():
+    for by_drained in (False, True):
+        vat = Vat()
+        told = Told()
+        sink = live(vat, URI, SINK, changed=told, first_ms=1, most_ms=4)
+        await vat.answer()
+        await told.until((True, None))
+        await sink.write(1)  # there is room, so this says nothing about its end
+        vat.lose()
+        await vat.answer()
+        await told.until((True, None), (False, "connection lost"), (True, None))
+        taker = Taker()
+        vat.resolvers[0].resolve(taker)
+        try:
+            if by_drained:
+                await drained(sink)
+            else:
+                await sink.write(2)
+            raise AssertionError("nobody is told that a part is lost")
+        except Error as error:
+            assert error.type == DISCONNECTED, error
+        await sink.write(3)
+        await sink.write(4)
+        await drained(sink)
+        assert taker.got == [3, 4]
+        release(sink)
 
 
 def test_what_is_no_uri():

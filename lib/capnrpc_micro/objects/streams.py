@@ -25,7 +25,7 @@ class Stream:
     def __init__(self, hook):
         self.flying = 0
         self.error = None
-        self._host = hook.host
+        self._hook = hook
         self._waiting = []  # (promise, how many bytes may be flying when it is settled)
         self._window = Limits.window_bytes
 
@@ -43,7 +43,7 @@ class Stream:
 
     def below(self, bytes):
         """A promise that no more than so many bytes are flying."""
-        promise = Promise(self._host)
+        promise = Promise(self._hook.host)
         self._waiting.append((promise, bytes))
         self.check()
         return promise
@@ -53,12 +53,20 @@ class Stream:
         for pair in list(self._waiting):
             promise, bytes = pair
             if self.error is not None:
-                promise.reject(self.error)
+                promise.reject(self.told())
             elif self.flying <= bytes:
                 promise.resolve(None)
             else:
                 continue
             self._waiting.remove(pair)
+
+    def told(self):
+        """Its error, for the program, which by that knows that a part is lost: where a reference leads
+        to something new after a loss (vat.live), that begins with what is streamed next."""
+        hook = self._hook
+        if hook.stream is self and getattr(hook, "lasting", False):
+            hook.stream = None
+        return self.error
 
 
 class _Acknowledge:
@@ -87,7 +95,7 @@ def stream(hook, interface, ordinal, args, kwargs):
     """
     state = stream_of(hook)
     if state.error is not None:
-        raise again(state.error)
+        raise again(state.told())
     target = hook.resolved()
     conn = target.conn
     promise = target.call(interface, ordinal, args, kwargs)

@@ -27,7 +27,9 @@ def live(vat, service, interface=Capability, wait=True, changed=None, first_ms=2
     most_ms    this; each time up to half is taken off at random, so that not all come at once
 
     It is not tried again when the vat says that there is no such service, or is another vat, nor
-    after any other error than DISCONNECTED and OVERLOADED: then the Client is broken. Capabilities that were got through it break with the connection.
+    after any other error than DISCONNECTED and OVERLOADED: then the Client is broken.
+    Capabilities that were got through it break with the connection. When streaming calls are lost,
+    one later call, or drained(), fails with their error; what is streamed after that is new.
 
     Raises ValueError for what is no URI.
     """
@@ -38,6 +40,8 @@ def live(vat, service, interface=Capability, wait=True, changed=None, first_ms=2
 
 
 class _Live(Cap):
+    lasting = True  # for `streams`
+
     def __init__(self, vat, service, interface, wait, changed, first_ms, most_ms):
         Cap.__init__(self, HOST)
         self._vat = vat
