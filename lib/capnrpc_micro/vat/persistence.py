@@ -24,7 +24,9 @@ def persistent(capability, sturdy_ref, interface=None):
     """
     if interface is None:
         interface = getattr(capability, "_interface", None) or capability.interface_
-    hook = _Persistent(hook_of(capability, Promise.host), sturdy_ref)
+    hook = hook_of(capability, Promise.host)
+    if not isinstance(hook, BrokenCap):
+        hook = _Persistent(hook, sturdy_ref)
     return Client(hook.retain(), interface or Capability)
 
 
