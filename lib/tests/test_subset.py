@@ -287,3 +287,17 @@ def test_a_call_runs_later_however_it_gets_to_its_object(vats):
     for ref in (both, outer, within, waiting, there):
         release(ref)
     vats.done(thing)
+
+
+@alone
+def test_of_what_is_broken(vats):
+    there = broken("no more", THING)
+    within = subset(there, THING, "echo")
+    assert problem(within).reason == "no more"
+    told = []
+    when_broken(within, lambda error: told.append(error.reason))
+    vats.bed.settle()
+    assert told == ["no more"]
+    release(within)
+    release(there)
+    vats.done()

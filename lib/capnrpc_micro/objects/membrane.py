@@ -35,7 +35,10 @@ def subset(capability, interface, *names):
     for name in names:
         found, ordinal = interface.find_(name)
         allowed.append((found.id_, ordinal))
-    return Client(_Subset(hook_of(capability, Promise.host), allowed).retain(), interface)
+    hook = hook_of(capability, Promise.host)
+    if not isinstance(hook, BrokenCap):
+        hook = _Subset(hook, allowed)
+    return Client(hook.retain(), interface)
 
 
 def _interface(capability, interface):
