@@ -48,7 +48,7 @@ interpreters: ## build board-like interpreters from Debian's sources (apt and ro
 	@$(PYTHON) tools/interpreters/build.py
 
 test-interpreters: $(READY) interpreters ## the library's tests on those, in a board's heap
-	@$(RUN) -m pytest host_tests/on_interpreters
+	@$(RUN) -m pytest -n 2 host_tests/on_interpreters
 	@$(RUN) tools/size.py --check
 
 firmware: ## build the emulated Pico's firmware (apt and root, 3 minutes once)
