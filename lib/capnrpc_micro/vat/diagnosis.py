@@ -23,7 +23,8 @@ def error_of(address, error, begun):
     elif any(word in text for word in _REFUSED):
         text = "the peer has refused the TLS handshake (%s)" % text
     elif begun and kind != FAILED:
-        text = "the peer has ended the TLS handshake (%s)" % text
+        why = text or "it has closed the connection"
+        text = "the peer has ended the TLS handshake, perhaps it has no place free (%s)" % why
     return Error("cannot connect to %r: %s" % (address, text), kind)
 
 
